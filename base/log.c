@@ -1,0 +1,60 @@
+/* The control plane's log. Several threads may write; a mutex keeps lines and sites whole. */
+#include "base/log.h"
+
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <time.h>
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static enum log_level level_max = LOG_INFO;
+
+static const char *const level_names[] = { "ERROR", "WARNING", "INFO", "DEBUG" };
+
+void log_set_level(enum log_level level)
+{
+    pthread_mutex_lock(&lock);
+    level_max = level;
+    pthread_mutex_unlock(&lock);
+}
+
+/* Whether this site may write now. */
+static int site_admits(struct log_site *site, int64_t now_s)
+{
+    int64_t period = now_s / LOG_PERIOD_S;
+    if (site->period != period) {
+        site->period = period;
+        site->lines = 0;
+    }
+    if (site->lines++ < LOG_BURST)
+        return 1;
+    site->swallowed++;
+    return 0;
+}
+
+void log_write(struct log_site *site, enum log_level level, const char *area, const char *format,
+               ...)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now); /* a log line's own time; nothing decides by it */
+    struct tm utc;
+    gmtime_r(&now.tv_sec, &utc);
+    char stamp[32];
+    strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &utc);
+
+    pthread_mutex_lock(&lock);
+    if (level <= level_max && site_admits(site, now.tv_sec)) {
+        fprintf(stderr, "%s.%03ldZ %s %s: ", stamp, now.tv_nsec / 1000000, level_names[level],
+                area);
+        va_list args;
+        va_start(args, format);
+        vfprintf(stderr, format, args);
+        va_end(args);
+        if (site->swallowed > 0) {
+            fprintf(stderr, " (and %u more like it not shown)", site->swallowed);
+            site->swallowed = 0;
+        }
+        fputc('\n', stderr);
+    }
+    pthread_mutex_unlock(&lock);
+}

@@ -28,6 +28,12 @@ static inline struct span span_text(const char *text)
     return span_of(text, strlen(text));
 }
 
+/* `at + len` where an empty span may have no bytes at all: NULL + 0 is undefined before C2y. */
+static inline const uint8_t *span_at(const uint8_t *at, size_t len)
+{
+    return len > 0 ? at + len : at;
+}
+
 /* The first `len` bytes, or all of them when there are fewer. */
 static inline struct span span_first(struct span in, size_t len)
 {
@@ -37,7 +43,8 @@ static inline struct span span_first(struct span in, size_t len)
 /* What follows the first `len` bytes; empty when there are fewer. */
 static inline struct span span_after(struct span in, size_t len)
 {
-    return len < in.len ? span_of(in.bytes + len, in.len - len) : span_of(in.bytes + in.len, 0);
+    return len < in.len ? span_of(in.bytes + len, in.len - len)
+                        : span_of(span_at(in.bytes, in.len), 0);
 }
 
 static inline bool span_equal(struct span a, struct span b)
@@ -53,7 +60,7 @@ struct reader {
 
 static inline struct reader reader_over(struct span in)
 {
-    return (struct reader){ .at = in.bytes, .end = in.bytes + in.len, .err = ERR_OK };
+    return (struct reader){ .at = in.bytes, .end = span_at(in.bytes, in.len), .err = ERR_OK };
 }
 
 static inline size_t reader_left(const struct reader *r)
@@ -83,7 +90,7 @@ static inline struct span reader_bytes(struct reader *r, size_t len)
         return span_of(NULL, 0);
     }
     struct span out = span_of(r->at, len);
-    r->at += len;
+    r->at = span_at(r->at, len);
     return out;
 }
 
@@ -166,7 +173,9 @@ struct writer {
 
 static inline struct writer writer_over(void *buf, size_t cap)
 {
-    return (struct writer){ .start = buf, .at = buf, .end = (uint8_t *)buf + cap, .err = ERR_OK };
+    return (struct writer){
+        .start = buf, .at = buf, .end = cap > 0 ? (uint8_t *)buf + cap : buf, .err = ERR_OK
+    };
 }
 
 static inline size_t writer_room(const struct writer *w)
@@ -194,7 +203,8 @@ static inline uint8_t *writer_claim(struct writer *w, size_t len)
         return NULL;
     }
     uint8_t *out = w->at;
-    w->at += len;
+    if (len > 0)
+        w->at += len;
     return out;
 }
 

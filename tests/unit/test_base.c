@@ -35,6 +35,22 @@ static void sub_reader_cannot_see_past_its_bound(void **state)
     assert_int_equal(r.err, ERR_SHORT);
 }
 
+static void nothing_at_all_is_an_empty_span(void **state)
+{
+    (void)state;
+    struct span none = { 0 };
+    assert_int_equal(span_after(none, 1).len, 0);
+    struct reader r = reader_over(none);
+    assert_int_equal(reader_rest(&r).len, 0);
+    assert_int_equal(reader_end(&r), ERR_OK);
+    struct writer w = writer_over(NULL, 0);
+    writer_bytes(&w, none);
+    assert_int_equal(written(&w).len, 0);
+    assert_int_equal(w.err, ERR_OK);
+    writer_u8(&w, 0);
+    assert_int_equal(w.err, ERR_FULL);
+}
+
 static void writer_refuses_what_does_not_fit(void **state)
 {
     (void)state;
@@ -150,6 +166,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reader_keeps_its_first_error_and_gives_zero_after_it),
         cmocka_unit_test(sub_reader_cannot_see_past_its_bound),
+        cmocka_unit_test(nothing_at_all_is_an_empty_span),
         cmocka_unit_test(writer_refuses_what_does_not_fit),
         cmocka_unit_test(ber_lengths_read_back),
         cmocka_unit_test(eid_check_digits_hold),

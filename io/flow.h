@@ -1,0 +1,23 @@
+/* Which edge owns a flow: the symmetric Toeplitz hash (key 6d 5a repeated), so that both directions
+ * of a connection, and a NIC given the same key, agree. */
+#ifndef IO_FLOW_H
+#define IO_FLOW_H
+
+#include <stdint.h>
+
+#define FLOW_TABLE 128u /* entries of a NIC's redirection table: entry i names edge i mod edges */
+
+/* Host order; either side may come first. */
+struct flow {
+    uint32_t addr[2];
+    uint16_t port[2];
+};
+
+uint32_t flow_hash(const struct flow *flow);
+
+static inline uint32_t flow_edge(const struct flow *flow, uint32_t edges)
+{
+    return flow_hash(flow) % FLOW_TABLE % edges;
+}
+
+#endif

@@ -1,0 +1,77 @@
+/* One edge's network stack over one port: Ethernet, ARP, IPv4, ICMP echo, TCP. A turn of the edge:
+ *
+ *     net_rx(net, now)       one burst in; calls the applications (io/tcp/tcp.h)
+ *     net_timers(net, now)   retransmissions, time-outs, expiry
+ *     …                      the applications' own work, which queues with tcp_send
+ *     net_flush(net, now)    segments made, one or more bursts out
+ *
+ * All memory is taken by net_create; nothing blocks and no call enters the kernel save through the
+ * port. */
+#ifndef IO_NET_NET_H
+#define IO_NET_NET_H
+
+#include "base/fault.h"
+#include "io/port.h"
+
+struct net;
+
+/* Zero in a field with a default means the default. Addresses are in host order. */
+struct net_config {
+    uint32_t addr;      /* ours */
+    uint8_t prefix_len; /* of the subnet on the link, 1..32 */
+    uint32_t gateway;   /* 0: none; only the subnet is reachable */
+    uint16_t mtu;       /* the port's; never above it */
+    uint64_t seed[2];   /* secret and random: ISNs, ports, table hash */
+    int numa_node;      /* SOCKET_ID_ANY is fine */
+
+    uint32_t conn_cap;      /* 1,024; connections, those in TIME-WAIT included */
+    uint32_t half_open_cap; /* a quarter of conn_cap; accepted but not yet established */
+    uint32_t listener_cap;  /* 8 */
+    uint32_t neighbour_cap; /* 256 */
+    uint32_t send_ref_cap;  /* 16 for each connection; queued chunk references of all */
+    uint32_t held_cap;      /* 4,096; frames kept until read or in order, of all connections */
+    uint32_t send_len_max;  /* 262,144; octets queued on a connection */
+    uint32_t recv_len_max;  /* 262,144; the window we offer */
+
+    uint32_t rto_ms_min;    /* 200 */
+    uint32_t rto_ms_max;    /* 60,000 */
+    uint32_t ack_delay_ms;  /* 20 */
+    uint32_t connect_ms;    /* 30,000; half-open, either way */
+    uint32_t give_up_ms;    /* 120,000; no progress of what is unacknowledged (RFC 1122 R2) */
+    uint32_t fin_wait_ms;   /* 60,000; FIN-WAIT-2 without a word from the peer */
+    uint32_t time_wait_ms;  /* 60,000; 2 MSL. The oldest make room when the table is full */
+    uint32_t keep_alive_ms; /* 0: none. Idle time before the first probe */
+    uint32_t
+        keep_alive_count; /* 5 probes unanswered, a tenth of keep_alive_ms apart (at least 1 s) */
+};
+
+/* Borrows the port until net_destroy. NULL with a fault when a value is impossible or memory is
+ * short. */
+struct net *net_create(struct port *port, const struct net_config *config, uint64_t now_ns,
+                       struct fault *fault);
+
+/* Gives all frames and chunk references back; sends nothing, calls no application. NULL is nothing.
+ */
+void net_destroy(struct net *net);
+
+/* One burst in. Returns how many frames it took. */
+uint32_t net_rx(struct net *net, uint64_t now_ns);
+
+void net_timers(struct net *net, uint64_t now_ns);
+
+/* Makes the segments that are due and sends them. */
+void net_flush(struct net *net, uint64_t now_ns);
+
+/* When net_timers or net_flush may next have something to do: 0 when there is something now,
+ * UINT64_MAX when only a frame can bring work. */
+uint64_t net_next_ns(const struct net *net);
+
+/* Connections in any state but TIME-WAIT. */
+uint32_t net_conn_count(const struct net *net);
+
+/* Every counter by layer and reason ("tcp", "checksum"), also from another thread. */
+void net_counters(const struct net *net,
+                  void (*each)(void *ctx, const char *layer, const char *reason, uint64_t value),
+                  void *ctx);
+
+#endif

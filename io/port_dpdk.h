@@ -1,0 +1,21 @@
+/* A port on any DPDK driver. The EAL is up already; the device is probed here. */
+#ifndef IO_PORT_DPDK_H
+#define IO_PORT_DPDK_H
+
+#include "io/port.h"
+
+struct port_dpdk_config {
+    /* A PCI address, or a virtual device with its arguments: "net_memif0,role=server,socket=PATH",
+     * "net_af_xdp0,iface=IF", "net_af_packet0,iface=IF". */
+    const char *device;
+    struct rte_mempool *frames; /* one per port; outlives it */
+    uint16_t mtu;               /* 0: the device's own */
+    uint16_t rx_descriptors;    /* 0: 1,024 */
+    uint16_t tx_descriptors;    /* 0: 1,024 */
+    bool promiscuous;           /* off: only frames for the port's own MAC and broadcast */
+};
+
+/* NULL with a fault that says which device and what to do. */
+struct port *port_dpdk_open(const struct port_dpdk_config *config, struct fault *fault);
+
+#endif

@@ -1,0 +1,126 @@
+/* Every setting of the engine, as read from one YAML file. deploy/starling.yaml is the commented
+ * reference; a test holds the two against each other.
+ *
+ * Loaded once by the control thread before any core starts; read-only afterwards. Strings belong to
+ * the config. Secrets are not in here: files that hold them are named, read where they are used. */
+#ifndef ENGINE_CONFIG_H
+#define ENGINE_CONFIG_H
+
+#include "base/err.h"
+#include "base/fault.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define CONFIG_LCORES_MAX 64
+#define CONFIG_EDGES_MAX 16
+#define CONFIG_WORKERS_MAX 32
+#define CONFIG_PORTS_MAX 16
+#define CONFIG_ACCOUNTS_MAX 32
+#define CONFIG_ROUTES_MAX 256
+#define CONFIG_CLIENTS_MAX 64
+
+enum poll_mode { POLL_ADAPTIVE, POLL_BUSY };
+enum id_format { ID_LEARN, ID_AS_IS, ID_HEX_TO_DECIMAL, ID_DECIMAL_TO_HEX };
+
+struct config_cores {
+    bool is_auto; /* `cores: auto`: one edge and one worker on what the machine has */
+    uint32_t edge[CONFIG_EDGES_MAX]; /* CPU numbers; a CPU may appear in both lists */
+    uint32_t edge_count;
+    uint32_t workers[CONFIG_WORKERS_MAX];
+    uint32_t worker_count;
+    enum poll_mode poll;
+};
+
+struct config_memory {
+    bool hugepages;   /* false: --no-huge */
+    uint32_t size_mb; /* EAL memory */
+};
+
+/* One poll-mode port with its addresses. */
+struct config_port {
+    char *name;       /* ours, for metrics */
+    char *device;     /* DPDK: "0000:3b:00.0" or a vdev: "net_af_xdp0,iface=star0" */
+    uint32_t edge;    /* which edge polls it */
+    uint32_t address; /* IPv4, host order */
+    uint8_t prefix_len;
+    uint32_t gateway; /* 0: none */
+    uint16_t mtu;
+};
+
+/* One SMSC account: a system id, its binds, its pace. All its binds live on the edge of its port.
+ */
+struct config_account {
+    char *name;
+    char *port;       /* name of a port above */
+    uint32_t address; /* SMSC, IPv4, host order */
+    uint16_t tcp_port;
+    char *system_id;
+    char *password_file; /* one line */
+    char *system_type;
+    char *source_address; /* digits or alphanumeric; what the card answers to */
+    uint8_t source_ton, source_npi;
+    uint8_t dest_ton, dest_npi;
+    uint32_t binds;      /* parallel transceiver binds */
+    uint32_t window;     /* unanswered submit_sm per bind */
+    uint32_t rate_per_s; /* messages; 0: as fast as the SMSC takes them */
+    uint32_t validity_s; /* of one short message */
+    bool receipts;       /* ask for delivery receipts */
+    enum id_format id_format;
+    uint32_t response_ms, enquire_ms, bind_ms;
+};
+
+/* The longest matching prefix of the MSISDN's digits names the account. "" matches all. */
+struct config_route {
+    char *prefix;
+    char *account;
+};
+
+struct config_client {
+    char *name;
+    char *token_file; /* one line: the bearer token */
+};
+
+struct config_api {
+    char *host; /* kernel socket; loopback unless the operator says otherwise */
+    uint16_t port;
+    struct config_client clients[CONFIG_CLIENTS_MAX];
+    uint32_t client_count;
+};
+
+struct config_jobs {
+    uint32_t waiting_max;    /* entries per worker; intake answers 429 beyond */
+    uint32_t in_flight_max;  /* commands per worker */
+    uint32_t segments_max;   /* short messages per command, 1..10 */
+    uint32_t expiry_s;       /* default of a job that names none */
+    uint32_t attempts_max;   /* submissions of the same octets */
+    uint32_t backoff_s;      /* before a repetition, doubled each time */
+    uint32_t por_wait_s;     /* after a positive receipt, how long the PoR may take */
+    uint32_t por_grace_s;    /* after status 02 (design: 60) */
+    uint32_t reassembly_s;   /* age of an unfinished concatenated MO message */
+    uint32_t results_keep_s; /* 7 days */
+};
+
+struct config {
+    char *data_dir;
+    char *kek_file;
+    uint32_t devices_max; /* directory capacity */
+    bool accept_clock;    /* override of the refusals of design §4 "Slots and counters" */
+    struct config_cores cores;
+    struct config_memory memory;
+    struct config_port ports[CONFIG_PORTS_MAX];
+    uint32_t port_count;
+    struct config_account accounts[CONFIG_ACCOUNTS_MAX];
+    uint32_t account_count;
+    struct config_route routes[CONFIG_ROUTES_MAX];
+    uint32_t route_count;
+    struct config_api api;
+    struct config_jobs jobs;
+};
+
+/* Reads and checks the file. On failure `fault` names file, line, setting, what is accepted, and
+ * ERR_MALFORMED (or ERR_IO) is returned with *out untouched. Free with config_free. */
+MUST_CHECK enum err config_load(const char *path, struct config **out, struct fault *fault);
+void config_free(struct config *config);
+
+#endif

@@ -1,0 +1,106 @@
+/* The device directory in memory: EID, MSISDN -> record; security domains, key sets, state.
+ *
+ * Written by the control thread, read by edges and workers without locks. A record keeps its number
+ * while the device exists; `generation` tells a re-used number. Readers report a quiescent state
+ * once a turn (rte_rcu_qsbr), so that a removed record is re-used only when nobody can still look
+ * at it. An update rewrites a record in place under a per-record sequence; readers copy and retry.
+ * Keys live in locked memory kept out of core dumps, and are wiped when dropped.
+ *
+ * At most 256 bytes a device with one SCP80 set and the indexes (design §4). */
+#ifndef ENGINE_DEVICE_DIRECTORY_H
+#define ENGINE_DEVICE_DIRECTORY_H
+
+#include "base/eid.h"
+#include "base/fault.h"
+#include "engine/msg.h"
+
+#include <stdbool.h>
+
+#define DEVICE_KEYSETS_MAX 4 /* SCP80 sets of the ISD-R, MNO-SD and others together */
+#define DEVICE_DOMAINS_MAX 4
+#define DEVICE_KEY_MAX 32
+
+enum domain_role { DOMAIN_ISD_R, DOMAIN_MNO_SD, DOMAIN_OTHER };
+
+/* One security domain that can be addressed. */
+struct device_domain {
+    uint8_t role; /* enum domain_role */
+    uint8_t tar[3];
+    bool compact; /* remote command format, a property of the target (TS 102 226) */
+};
+
+/* One SCP80 key set (KVN 01..0F) of one domain. */
+struct device_keyset {
+    uint8_t domain; /* index into domains */
+    uint8_t kvn;
+    uint8_t kic_algorithm, kid_algorithm; /* low nibbles of KIc and KID */
+    uint8_t kic_len, kid_len;             /* octets */
+    uint8_t cc_len;                       /* AES: 8 or 4 */
+    uint8_t kic[DEVICE_KEY_MAX], kid[DEVICE_KEY_MAX];
+    uint64_t cntr_base;
+};
+
+#define DEVICE_EXACT_CNTR 0x01 /* its SPI demands "exactly one higher": counters journalled */
+#define DEVICE_REF16 0x02      /* takes 16-bit concatenation references */
+
+/* A whole device, as given to the directory and as copied out of it. */
+struct device {
+    struct eid eid;
+    uint64_t msisdn; /* of the enabled profile, digits as a number; 0: cannot be reached */
+    uint8_t flags;
+    uint8_t segments_max; /* per command; 0: the configured default */
+    uint8_t domain_count, keyset_count;
+    struct device_domain domains[DEVICE_DOMAINS_MAX];
+    struct device_keyset keysets[DEVICE_KEYSETS_MAX];
+};
+
+/* What the worker that owns the device keeps beside its record; nobody else touches it. */
+struct device_live {
+    uint32_t session;   /* index + 1 into the worker's sessions; 0: none */
+    uint8_t concat_ref; /* the last one used */
+    uint8_t proven;     /* bit per key set: a 00 was verified under it once (durable) */
+    uint8_t raised;     /* bit per key set: base + 2^38 (durable) */
+    uint8_t spare;
+};
+
+struct directory;
+
+/* Room for `cap` devices; locked memory. Needs EAL. `reader_max`: threads that will register. */
+MUST_CHECK enum err directory_create(uint32_t cap, uint32_t reader_max, struct directory **out,
+                                     struct fault *fault);
+void directory_destroy(struct directory *directory);
+
+/* Control thread only. Adds or updates. ERR_FULL; ERR_CONFLICT when another device holds the
+ * MSISDN: the newest wins, the other keeps its record without an MSISDN, and *other tells which. */
+MUST_CHECK enum err directory_put(struct directory *directory, const struct device *device,
+                                  struct device_ref *ref, struct eid *other);
+/* Control thread only. ERR_UNKNOWN. The record is re-used after all readers were quiescent. */
+MUST_CHECK enum err directory_remove(struct directory *directory, const struct eid *eid);
+uint32_t directory_count(const struct directory *directory);
+
+/* Readers. `reader` is a number below reader_max, one per thread. A napping core goes offline. */
+void directory_online(struct directory *directory, uint32_t reader);
+void directory_offline(struct directory *directory, uint32_t reader);
+void directory_quiescent(struct directory *directory, uint32_t reader);
+
+/* Any registered reader, and the control thread. ERR_UNKNOWN. */
+MUST_CHECK enum err directory_find_eid(const struct directory *directory, const struct eid *eid,
+                                       struct device_ref *out);
+MUST_CHECK enum err directory_find_msisdn(const struct directory *directory, uint64_t msisdn,
+                                          struct device_ref *out);
+/* The same for `count` at once, prefetching; found[i] tells which. Returns how many were found. */
+uint32_t directory_find_msisdns(const struct directory *directory, const uint64_t *msisdns,
+                                uint32_t count, struct device_ref *out, bool *found);
+
+void directory_prefetch(const struct directory *directory, uint32_t record);
+/* A consistent copy. ERR_STALE when the record belongs to another generation. Wipe it after use. */
+MUST_CHECK enum err directory_read(const struct directory *directory, struct device_ref ref,
+                                   struct device *out);
+/* EID and MSISDN only, without keys: for routing and results. ERR_STALE. */
+MUST_CHECK enum err directory_identity(const struct directory *directory, struct device_ref ref,
+                                       struct eid *eid, uint64_t *msisdn);
+
+/* Owned by the device's worker; at start, before workers run, by the loader. */
+struct device_live *directory_live(struct directory *directory, uint32_t record);
+
+#endif

@@ -56,7 +56,7 @@ enum msg_kind {
     MSG_KIND_COUNT
 };
 
-/* Header of 96 bytes, then the body. Fields are filled as the kind needs; the rest is zero. */
+/* Header of 88 bytes, then the body. Fields are filled as the kind needs; the rest is zero. */
 struct msg {
     uint8_t kind;             /* enum msg_kind */
     uint8_t err;              /* enum err of the answer */
@@ -79,7 +79,7 @@ struct msg {
     uint8_t body[];
 };
 
-static_assert(sizeof(struct msg) == 96, "the header has a fixed size");
+static_assert(sizeof(struct msg) == 88, "the header has a fixed size");
 
 static inline struct span msg_body(const struct msg *msg)
 {

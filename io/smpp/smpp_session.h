@@ -1,0 +1,164 @@
+/* One ESME bind (bind_transceiver), bytes in, bytes out.
+ *
+ *   CLOSED --start--> BINDING --bind_resp--> BOUND --unbind--> DRAINING --no open request-->
+ * UNBINDING ^ |
+ *      +---- ended(): refused, timeout, protocol error, unbound ---------------------------------+
+ *
+ * The caller owns the TCP connection. What must be sent is appended to `out`; the caller sends it,
+ * also when the session has just ended, then closes. Every accepted submit gets exactly one
+ * submit_done. enquire_link is answered in every state. */
+#ifndef IO_SMPP_SESSION_H
+#define IO_SMPP_SESSION_H
+
+#include "base/counter.h"
+#include "io/smpp/smpp_rate.h"
+#include "io/smpp/smpp_wire.h"
+
+#define SMPP_WINDOW_MAX 4096u
+#define SMPP_INBOUND_DATA_MAX 64u /* data_sm awaiting our answer; one more is refused: try later   \
+                                   */
+#define SMPP_ANSWER_ROOM 64u      /* `out` must have this much before anything is taken or done */
+#define SMPP_START_ROOM 128u      /* for smpp_session_start */
+
+struct smpp_session;
+
+enum smpp_session_state {
+    SMPP_CLOSED,
+    SMPP_BINDING,
+    SMPP_BOUND,
+    SMPP_DRAINING,  /* unbind asked for, open answers awaited */
+    SMPP_UNBINDING, /* unbind sent */
+    SMPP_SESSION_STATES
+};
+
+struct smpp_session_config {
+    char system_id[16];
+    char password[17]; /* secret. 8 characters by the standard; some SMSCs take more */
+    char system_type[13];
+    char address_range[41];
+    uint8_t addr_ton;
+    uint8_t addr_npi;
+    uint8_t interface_version; /* 0: 0x34 */
+    uint32_t window;           /* requests open at once, 1..SMPP_WINDOW_MAX */
+    uint32_t bind_ms;          /* 0 in any of these: the default, 10 s */
+    uint32_t response_ms;      /* per request, 30 s */
+    uint32_t enquire_ms;       /* without inbound traffic, 30 s */
+    uint32_t inactivity_ms;    /* without messages either way: unbind; 0: never */
+    struct smpp_rate *rate;    /* of the account, told of every answer; NULL: none. Kept. */
+};
+
+/* Called from within input, tick, submit, unbind and closed. They may call submit, room and
+ * deliver_answer with the same `out`, but not input, tick or start. */
+struct smpp_events {
+    void (*bound)(void *ctx);
+
+    /* Exactly one per accepted submit. ERR_OK: `command_status` is the SMSC's (a generic_nack's
+     * too), and `message_id` its id (may be empty). ERR_TIMEOUT, ERR_CLOSED: unknown whether it was
+     * taken. */
+    void (*submit_done)(void *ctx, uint64_t cookie, uint32_t command_status, struct span message_id,
+                        enum err err);
+
+    /* deliver_sm or data_sm: true = accepted, smpp_session_deliver_answer follows once it is safe;
+     * false = no room: answered at once with ESME_RX_T_APPN, counted. */
+    bool (*deliver)(void *ctx, uint32_t sequence, const struct smpp_message *message);
+
+    /* After all submit_done. ERR_OK: unbound as asked; ERR_CLOSED: the peer unbound; ERR_REFUSED:
+     * bind refused or bind state lost (command_status in smpp_session_refusal); ERR_TIMEOUT;
+     * ERR_MALFORMED: framing lost. `config_fault`: credentials or settings; do not hammer. */
+    void (*ended)(void *ctx, enum err why, bool config_fault);
+};
+
+#define SMPP_SESSION_COUNTERS(X)                                                                   \
+    X(binds)         /* bind_resp with status 0 */                                                 \
+    X(binds_refused) /* any other */                                                               \
+    X(submits)       /* requests written */                                                        \
+    X(submits_ok)    /* answers by class, in the order of enum smpp_class */                       \
+    X(submits_retry)                                                                               \
+    X(submits_throttled)                                                                           \
+    X(submits_permanent)                                                                           \
+    X(submits_rebind)                                                                              \
+    X(submits_config)                                                                              \
+    X(submits_bug)                                                                                 \
+    X(submits_timeout)    /* no answer in time */                                                  \
+    X(submits_lost)       /* open when the session ended */                                        \
+    X(late_answers)       /* for a sequence that is not open */                                    \
+    X(nacks)              /* generic_nack received */                                              \
+    X(delivers)           /* accepted */                                                           \
+    X(delivers_refused)   /* no room: ESME_RX_T_APPN */                                            \
+    X(delivers_malformed) /* ESME_RX_P_APPN, or the address errors */                              \
+    X(answers_lost)       /* answers that came after the session they belong to */                 \
+    X(malformed)          /* other bodies that make no sense */                                    \
+    X(unexpected)         /* PDUs that may not come in this state */                               \
+    X(unknown_pdus)       /* nacked with ESME_RINVCMDID */                                         \
+    X(enquiries)          /* sent */                                                               \
+    X(enquiries_answered) /* the peer's */                                                         \
+    X(enquiries_missed)   /* unanswered, but other answers came meanwhile */                       \
+    X(alerts)             /* alert_notification, outbind: ignored */                               \
+    X(unbinds)            /* received */                                                           \
+    X(ends_timeout)       /* bind, enquire_link or unbind unanswered */                            \
+    X(ends_framing)       /* command_length out of range */
+
+struct smpp_session_counters {
+#define SMPP_COUNTER(name) struct counter name;
+    SMPP_SESSION_COUNTERS(SMPP_COUNTER)
+#undef SMPP_COUNTER
+};
+
+/* Bytes of memory that init needs. */
+size_t smpp_session_size(const struct smpp_session_config *config);
+
+/* `memory` is aligned for any object and outlives the session; `events` too. Copies the config (and
+ * the password: the memory is the caller's to lock and wipe). */
+struct smpp_session *smpp_session_init(void *memory, const struct smpp_session_config *config,
+                                       const struct smpp_events *events, void *ctx);
+
+/* TCP is up: writes bind_transceiver. Also starts a session again after it ended or was closed. */
+void smpp_session_start(struct smpp_session *session, struct writer *out, uint64_t now_ns);
+
+/* Takes octets; a partial PDU is kept inside. Returns how many were taken: less than in.len only
+ * when `out` has less than SMPP_ANSWER_ROOM left, or the session ended. */
+size_t smpp_session_input(struct smpp_session *session, struct span in, struct writer *out,
+                          uint64_t now_ns);
+
+/* Writes a submit_sm. ERR_FULL: no window, or `out` has no room (nothing written); ERR_THROTTLED:
+ * the rate says wait; ERR_UNEXPECTED: not bound; ERR_RANGE: a field cannot be carried. On an error
+ * nothing was written and there is no submit_done. */
+MUST_CHECK enum err smpp_session_submit(struct smpp_session *session,
+                                        const struct smpp_message *message, uint64_t cookie,
+                                        struct writer *out, uint64_t now_ns);
+
+/* Answers an accepted deliver_sm or data_sm. Counted and without effect when the session has ended
+ * since (the SMSC will deliver again). `out` needs SMPP_ANSWER_ROOM. */
+void smpp_session_deliver_answer(struct smpp_session *session, uint32_t sequence, uint32_t status,
+                                 struct writer *out);
+
+/* Response timers, enquire_link, bind and inactivity timers. `out` needs SMPP_ANSWER_ROOM, else
+ * nothing is done. */
+void smpp_session_tick(struct smpp_session *session, struct writer *out, uint64_t now_ns);
+
+/* When tick has something to do; UINT64_MAX for never. */
+uint64_t smpp_session_next_ns(const struct smpp_session *session);
+
+/* No more submits; unbind goes out when the open ones are answered or timed out. */
+void smpp_session_unbind(struct smpp_session *session, struct writer *out, uint64_t now_ns);
+
+/* The TCP connection is gone: every open submit ends with ERR_CLOSED. No ended(). */
+void smpp_session_closed(struct smpp_session *session);
+
+/* Submits that the window has room for; 0 when not bound. */
+uint32_t smpp_session_room(const struct smpp_session *session);
+
+/* Lowers or restores the window at run time, at most the configured one. */
+void smpp_session_set_window(struct smpp_session *session, uint32_t window);
+
+/* Submits without an answer yet. */
+uint32_t smpp_session_open(const struct smpp_session *session);
+
+enum smpp_session_state smpp_session_state(const struct smpp_session *session);
+
+/* Status of the last refused bind, or the one that ended the session; 0 for none. */
+uint32_t smpp_session_refusal(const struct smpp_session *session);
+
+const struct smpp_session_counters *smpp_session_counters(const struct smpp_session *session);
+
+#endif

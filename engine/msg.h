@@ -26,8 +26,8 @@ struct device_ref {
 
 enum msg_kind {
     /* edge → worker */
-    MSG_UPLINK,  /* body: struct uplink_head and TP-UD; goes home empty */
-    MSG_RECEIPT, /* body: message id text */
+    MSG_UPLINK,  /* body: struct record_uplink; goes home empty */
+    MSG_RECEIPT, /* status: message_state; body: message id text; goes home empty */
     /* worker → edge */
     MSG_SEND, /* body: TP-UD; comes home answered: err, status, body: message id text */
     /* edge → store */
@@ -49,10 +49,7 @@ enum msg_kind {
     /* control → worker */
     MSG_ADMIT,  /* one waiting job */
     MSG_RESUME, /* body: command record head of one open command, at start */
-    MSG_REPLAY, /* one unconsumed uplink record, at start; as MSG_UPLINK */
     MSG_CANCEL, /* job id; home: ERR_OK, ERR_UNKNOWN or ERR_CONFLICT (in flight) */
-    /* worker → control, empty notices */
-    MSG_FINISHED, /* job id has its durable result */
     MSG_KIND_COUNT
 };
 

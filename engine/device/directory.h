@@ -46,7 +46,7 @@ struct device_keyset {
 /* A whole device, as given to the directory and as copied out of it. */
 struct device {
     struct eid eid;
-    uint64_t msisdn; /* of the enabled profile, digits as a number; 0: cannot be reached */
+    uint64_t msisdn; /* of the enabled profile, by sms_msisdn_of; 0: cannot be reached */
     uint8_t flags;
     uint8_t segments_max; /* per command; 0: the configured default */
     uint8_t domain_count, keyset_count;

@@ -21,7 +21,7 @@ struct record_pending {
     uint32_t client;
     uint8_t priority;
     uint8_t flags; /* bit 0: idempotent */
-    uint64_t not_before_ms, expiry_ms;
+    uint64_t not_before_ms, expiry_ms, accepted_ms;
 };
 
 MUST_CHECK enum err record_pending_read(struct span in, struct record_pending *out);
@@ -91,9 +91,11 @@ void record_result_write(struct writer *out, const struct record_result *result)
 struct record_uplink {
     uint64_t id; /* edge in the top octet, a sequence below; never re-used */
     uint8_t account;
-    uint8_t udhi;         /* 1: TP-UD starts with a header (also when the SMSC lost the flag) */
-    uint64_t source;      /* MSISDN */
-    uint64_t destination; /* digits of our address, 0 when alphanumeric */
+    bool udhi, resolved, sar; /* as struct sms_ud_source (io/sms/sms_udh.h) */
+    uint8_t sar_total, sar_index;
+    uint16_t sar_ref;
+    uint64_t source;      /* MSISDN, as sms_msisdn gives it */
+    uint64_t destination; /* likewise our address; 0 when alphanumeric */
     uint64_t received_ms;
     struct span tp_ud; /* borrowed */
 };

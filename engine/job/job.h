@@ -43,6 +43,25 @@ struct job {
     uint8_t script[JOB_SCRIPT_MAX]; /* apdu_count × (len 2, octets) */
 };
 
+/* What a job may ask for, and what it gets when it does not say. From config.jobs. */
+struct job_rules {
+    uint32_t segments_max; /* short messages of one command */
+    uint64_t expiry_ms;    /* from acceptance, of a job that names none */
+};
+
+/* Why a job was refused, for people and programs: the field, and what it accepts. */
+struct job_fault {
+    const char *field; /* static; "" when it is the whole object */
+    struct fault text;
+};
+
+/* Reads one JSON object (api/openapi.yaml, Job). `client` is left 0, `accepted_ms` becomes
+ * `now_ms`, a typed job gets its script. ERR_MALFORMED with `fault` filled, *out then means
+ * nothing.
+ */
+MUST_CHECK enum err job_from_json(struct span text, const struct job_rules *rules, uint64_t now_ms,
+                                  struct job *out, struct job_fault *fault);
+
 /* Names for API, CLI and logs. Static. */
 const char *job_outcome_name(enum job_outcome outcome);
 const char *job_kind_name(enum job_kind kind);

@@ -1,0 +1,92 @@
+/* Tables: get, put, remove, scan, inside a transaction of the store. Always local.
+ *
+ *   table       key                               value
+ *   META        name                              counters of the store's own
+ *   JOBS        job id                            struct job, never changed
+ *   PENDING     job id                            struct record_pending; gone with the outcome
+ *   COMMANDS    command id                        struct record_command; the open ones
+ *   ATTEMPTS    job id, attempt, part             struct record_attempt
+ *   OUTCOMES    job id                            struct record_result; written once
+ *   IDEM        job id                            fingerprint of (client, idempotency key)
+ *   UPLINK      uplink id                         struct record_uplink; not consumed yet
+ *   KEYSETS     rising number                     EID, key set, flags: OR of all counts
+ *   EXACT       EID, key set                      last CNTR
+ *   DEVICES     EID                               engine/device's own
+ *   BLOCKS      slot, counter block               taken; never given again
+ *   QUARANTINE  table, key                        the corrupt value as it was found
+ *
+ * Numbers in keys are big-endian, so that order is numeric. Keys are at most TABLE_KEY_MAX octets,
+ * values at most TABLE_VALUE_MAX. */
+#ifndef ENGINE_STORE_TABLE_H
+#define ENGINE_STORE_TABLE_H
+
+#include "engine/store/store.h"
+
+enum table_id {
+    TABLE_META,
+    TABLE_JOBS,
+    TABLE_PENDING,
+    TABLE_COMMANDS,
+    TABLE_ATTEMPTS,
+    TABLE_OUTCOMES,
+    TABLE_IDEM,
+    TABLE_UPLINK,
+    TABLE_KEYSETS,
+    TABLE_EXACT,
+    TABLE_DEVICES,
+    TABLE_BLOCKS,
+    TABLE_QUARANTINE,
+    TABLE_COUNT
+};
+
+#define TABLE_KEY_MAX 64u
+#define TABLE_VALUE_MAX 8192u
+
+/* For logs and metrics. Static. */
+const char *table_name(enum table_id table);
+
+/* *value is borrowed until the transaction writes or ends. ERR_UNKNOWN, ERR_CORRUPT. */
+MUST_CHECK enum err table_get(struct store_txn *txn, enum table_id table, struct span key,
+                              struct span *value);
+
+/* Adds or replaces. Keys that rise are appended, which is several times cheaper. ERR_RANGE when key
+ * or value is too long. */
+MUST_CHECK enum err table_put(struct store_txn *txn, enum table_id table, struct span key,
+                              struct span value);
+
+/* Adds only. ERR_CONFLICT when the key is there. */
+MUST_CHECK enum err table_create(struct store_txn *txn, enum table_id table, struct span key,
+                                 struct span value);
+
+/* ERR_UNKNOWN when it is not there. */
+MUST_CHECK enum err table_remove(struct store_txn *txn, enum table_id table, struct span key);
+
+/* Called for each record; may write to other tables, and remove the record itself, but nothing else
+ * of the same table. Anything but ERR_OK ends the scan. */
+typedef enum err table_visit(void *arg, struct span key, struct span value);
+
+/* Records whose key is `from` or later, in order. Corrupt ones are left out (and quarantined when
+ * writing). Gives what the last visit gave. */
+MUST_CHECK enum err table_scan(struct store_txn *txn, enum table_id table, struct span from,
+                               table_visit *visit, void *arg);
+
+/* The greatest key, copied to `key`. ERR_UNKNOWN when the table is empty. */
+MUST_CHECK enum err table_last(struct store_txn *txn, enum table_id table,
+                               uint8_t key[TABLE_KEY_MAX], size_t *len);
+
+uint64_t table_count(struct store_txn *txn, enum table_id table);
+
+/* Keys of one number. */
+struct table_key {
+    uint8_t bytes[TABLE_KEY_MAX];
+    size_t len;
+};
+struct table_key table_key_u64(uint64_t number);
+uint64_t table_key_number(struct span key); /* of the first 8 octets */
+
+static inline struct span table_key_span(const struct table_key *key)
+{
+    return span_of(key->bytes, key->len);
+}
+
+#endif

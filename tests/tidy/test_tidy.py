@@ -17,6 +17,8 @@ SOUND = {
     "crypto/ct.c": HEAD + '#include "crypto/ct.h"\n',
     "crypto/lanes_mb.c": HEAD + "#include <intel-ipsec-mb.h>\n",
     "io/port.h": HEAD + '#ifndef IO_PORT_H\n#define IO_PORT_H\n#include "base/span.h"\n#endif\n',
+    "io/sms/sms_udh.h": HEAD + "#ifndef IO_SMS_UDH_H\n#define IO_SMS_UDH_H\n#endif\n",
+    "io/sms/sms_udh.c": HEAD + '#include "io/sms/sms_udh.h"\n',
     "io/port_dpdk.c": HEAD + '#include "io/port.h"\n#include <rte_ethdev.h>\n',
     "engine/clock.c": HEAD + "void f(void)\n{\n    clock_gettime(0, 0);\n}\n",
     "engine/core.h": HEAD + "#ifndef ENGINE_CORE_H\n#define ENGINE_CORE_H\n#endif\n",

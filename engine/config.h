@@ -104,8 +104,9 @@ struct config_jobs {
 struct config {
     char *data_dir;
     char *kek_file;
-    uint32_t devices_max; /* directory capacity */
-    bool accept_clock;    /* override of the refusals of design §4 "Slots and counters" */
+    char *transport_key_file; /* unwraps the keys of an EIS (ES1); NULL: they come in clear */
+    uint32_t devices_max;     /* directory capacity */
+    bool accept_clock;        /* override of the refusals of design §4 "Slots and counters" */
     struct config_cores cores;
     struct config_memory memory;
     struct config_port ports[CONFIG_PORTS_MAX];

@@ -22,7 +22,8 @@
 
 enum domain_role { DOMAIN_ISD_R, DOMAIN_MNO_SD, DOMAIN_OTHER };
 
-/* One security domain that can be addressed. */
+/* One TAR that can be addressed. A security domain with several TARs has several entries of the
+ * same role; its key sets name the first. */
 struct device_domain {
     uint8_t role; /* enum domain_role */
     uint8_t tar[3];
@@ -54,6 +55,11 @@ struct device {
     struct device_keyset keysets[DEVICE_KEYSETS_MAX];
 };
 
+/* The key set that secures commands to `tar` (000000: the ISD-R): of the TAR's own security domain,
+ * or of the ISD-R for a TAR that no entry has (an ISD-P); version `kvn`, or the first for 0.
+ * Its index, or -1 when there is none. */
+int device_keyset_find(const struct device *device, const uint8_t tar[3], uint8_t kvn);
+
 /* What the worker that owns the device keeps beside its record; nobody else touches it. */
 struct device_live {
     uint32_t session;   /* index + 1 into the worker's sessions; 0: none */
@@ -77,6 +83,8 @@ MUST_CHECK enum err directory_put(struct directory *directory, const struct devi
 /* Control thread only. ERR_UNKNOWN. The record is re-used after all readers were quiescent. */
 MUST_CHECK enum err directory_remove(struct directory *directory, const struct eid *eid);
 uint32_t directory_count(const struct directory *directory);
+/* Octets of memory taken, everything included. */
+size_t directory_octets(const struct directory *directory);
 
 /* Readers. `reader` is a number below reader_max, one per thread. A napping core goes offline. */
 void directory_online(struct directory *directory, uint32_t reader);
@@ -91,6 +99,8 @@ MUST_CHECK enum err directory_find_msisdn(const struct directory *directory, uin
 /* The same for `count` at once, prefetching; found[i] tells which. Returns how many were found. */
 uint32_t directory_find_msisdns(const struct directory *directory, const uint64_t *msisdns,
                                 uint32_t count, struct device_ref *out, bool *found);
+uint32_t directory_find_eids(const struct directory *directory, const struct eid *eids,
+                             uint32_t count, struct device_ref *out, bool *found);
 
 void directory_prefetch(const struct directory *directory, uint32_t record);
 /* A consistent copy. ERR_STALE when the record belongs to another generation. Wipe it after use. */
@@ -100,7 +110,9 @@ MUST_CHECK enum err directory_read(const struct directory *directory, struct dev
 MUST_CHECK enum err directory_identity(const struct directory *directory, struct device_ref ref,
                                        struct eid *eid, uint64_t *msisdn);
 
-/* Owned by the device's worker; at start, before workers run, by the loader. */
+/* Owned by the device's worker; at start, before workers run, by the loader. Zeroed when its record
+ * is given to another device: a worker that still has a session of the one removed touches it only
+ * after directory_identity() found its generation current. */
 struct device_live *directory_live(struct directory *directory, uint32_t record);
 
 #endif

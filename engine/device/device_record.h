@@ -1,0 +1,33 @@
+/* One device as it lies in the store's table, its keys wrapped under the KEK (design §4 "Keys").
+ *
+ *   version EID MSISDN flags segments_max | domains | key sets | keys     | other    | kept JSON
+ *      1     16   8      1        1       | 1+n×4   | 1+n×10   | 2 + wrap | 2 + wrap | to the end
+ *                        clear                                 |  AES-256-GCM, AAD   |   clear
+ *
+ * What the directory needs comes first, so that loading unwraps once and reads no JSON. The AAD is
+ * the EID and which part it is, so that a record put under another EID does not open. */
+#ifndef ENGINE_DEVICE_DEVICE_RECORD_H
+#define ENGINE_DEVICE_DEVICE_RECORD_H
+
+#include "crypto/kek.h"
+#include "engine/device/eis.h"
+
+#define DEVICE_RECORD_MAX 4096u /* RECORD_CAP: it crosses to the store in a message */
+
+/* Appends the record. The writer carries ERR_FULL, or ERR_IO when the system gives no nonce. */
+void device_record_write(struct writer *out, struct kek *kek, struct lanes *lanes,
+                         const struct eis *eis);
+
+/* For the directory: no JSON, no other keys. ERR_SHORT, ERR_MALFORMED, ERR_UNSUPPORTED (version),
+ * ERR_CORRUPT when the wrapped keys do not open: another KEK, or altered. Wipe *out after use. */
+MUST_CHECK enum err device_record_read(struct span in, struct kek *kek, struct lanes *lanes,
+                                       struct device *out);
+
+/* The JSON that GET /v1/devices shows; borrowed from `in`. Opens nothing. */
+MUST_CHECK enum err device_record_kept(struct span in, struct span *json);
+
+/* The keys that the directory has no place for. As device_record_read. */
+MUST_CHECK enum err device_record_other(struct span in, struct kek *kek, struct lanes *lanes,
+                                        struct eis_other *out);
+
+#endif

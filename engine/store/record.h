@@ -52,6 +52,10 @@ struct record_command {
 MUST_CHECK enum err record_command_read(struct span in, struct record_command *out);
 void record_command_write(struct writer *out, const struct record_command *command);
 
+/* What is known of a key set for ever (MSG_KEYSET). */
+#define RECORD_KEYSET_PROVEN 0x01 /* a status 00 was verified under it */
+#define RECORD_KEYSET_RAISED 0x02 /* its counter base is raised by 2^38 */
+
 /* One short message of one attempt: what the SMSC called it and said of it. */
 struct record_attempt {
     uint64_t job_id;

@@ -1,0 +1,177 @@
+/* Every setting of the engine: name, kind, bounds, default, help. Keep deploy/starling.yaml in
+ * step; test_config holds the two against each other. */
+#include "engine/config_schema.h"
+
+#define AT(type, field)                                                                            \
+    .offset = offsetof(struct type, field), .width = sizeof(((struct type *)0)->field)
+
+static const char *const poll_modes[] = {
+    [POLL_ADAPTIVE] = "adaptive", [POLL_BUSY] = "busy", NULL
+};
+static const char *const id_formats[] = { [ID_LEARN] = "learn",
+                                          [ID_AS_IS] = "as-is",
+                                          [ID_HEX_TO_DECIMAL] = "hex-to-decimal",
+                                          [ID_DECIMAL_TO_HEX] = "decimal-to-hex",
+                                          NULL };
+
+#define DAY_S 86400u
+
+/* clang-format off */
+static const struct setting root[] = {
+    { "data_dir", SETTING_PATH, AT(config, data_dir), .initial = "/var/lib/starling",
+      .help = "Where jobs, results, devices and the journal are kept; only the engine's user may read it." },
+    { "kek_file", SETTING_PATH, AT(config, kek_file), .initial = "/etc/starling/kek",
+      .help = "The key-encryption key that wraps keys at rest: 64 hex digits, mode 0600 (`starling kek create`)." },
+    { "devices_max", SETTING_UINT, AT(config, devices_max), 1, 100000000, "1000000",
+      .help = "Devices that the directory has room for; 256 octets of locked memory each." },
+    { "accept_clock", SETTING_BOOL, AT(config, accept_clock), .initial = "false",
+      .help = "Start although the clock is far from the last counter block: once, after checking it." },
+};
+
+static const struct setting cores[] = {
+    { "edge", SETTING_CPU_LIST, .offset = offsetof(struct config_cores, edge), .second = offsetof(struct config_cores, edge_count),
+      .least = 1, .most = CONFIG_EDGES_MAX, .initial = NULL,
+      .help = "CPUs that own the ports and connections, one edge each." },
+    { "workers", SETTING_CPU_LIST, .offset = offsetof(struct config_cores, workers), .second = offsetof(struct config_cores, worker_count),
+      .least = 1, .most = CONFIG_WORKERS_MAX, .initial = NULL,
+      .help = "CPUs that own the devices, one worker each; may repeat an edge's CPU." },
+    { "poll", SETTING_CHOICE, AT(config_cores, poll), .choices = poll_modes, .initial = "adaptive",
+      .help = "busy: never sleep, for isolated cores; adaptive: nap when idle." },
+};
+
+static const struct setting memory[] = {
+    { "hugepages", SETTING_BOOL, AT(config_memory, hugepages), .initial = "true",
+      .help = "Take packet memory from hugepages; false where the machine has none." },
+    { "size", SETTING_MEGA, AT(config_memory, size_mb), 64, 1048576, "512M",
+      .help = "Memory for packets, messages and sessions." },
+};
+
+static const struct setting ports[] = {
+    { "name", SETTING_NAME, AT(config_port, name), 1, 31, NULL,
+      .help = "Our name for the port, in metrics and in accounts." },
+    { "device", SETTING_TEXT, AT(config_port, device), 1, 255, NULL,
+      .help = "PCI address (0000:3b:00.0) or DPDK virtual device (net_af_xdp0,iface=star0)." },
+    { "edge", SETTING_UINT, AT(config_port, edge), 0, CONFIG_EDGES_MAX - 1, "0",
+      .help = "Which edge polls it: position in cores.edge, from 0." },
+    { "address", SETTING_IP4_NET, AT(config_port, address), .second = offsetof(struct config_port, prefix_len),
+      .help = "The engine's own IPv4 address and prefix; never one the kernel holds." },
+    { "gateway", SETTING_IP4, AT(config_port, gateway), .initial = "none",
+      .help = "Next hop for what is not on the link." },
+    { "mtu", SETTING_UINT, AT(config_port, mtu), 576, 9600, "1500",
+      .help = "Largest IP packet, octets." },
+};
+
+static const struct setting accounts[] = {
+    { "name", SETTING_NAME, AT(config_account, name), 1, 31, NULL,
+      .help = "Our name for the account, in routes and metrics." },
+    { "port", SETTING_NAME, AT(config_account, port), 1, 31, NULL,
+      .help = "Name of the port above that leads to the SMSC." },
+    { "address", SETTING_IP4, AT(config_account, address), .initial = NULL,
+      .help = "The SMSC's IPv4 address." },
+    { "tcp_port", SETTING_UINT, AT(config_account, tcp_port), 1, 65535, "2775",
+      .help = "The SMSC's TCP port." },
+    { "system_id", SETTING_TEXT, AT(config_account, system_id), 1, 15, NULL,
+      .help = "SMPP system_id of the bind." },
+    { "password_file", SETTING_PATH, AT(config_account, password_file), .initial = NULL,
+      .help = "File with the bind's password, at most 8 characters on one line; mode 0600." },
+    { "system_type", SETTING_TEXT, AT(config_account, system_type), 0, 12, "",
+      .help = "SMPP system_type of the bind; many SMSCs want it empty." },
+    { "source_address", SETTING_TEXT, AT(config_account, source_address), 1, 20, NULL,
+      .help = "Where the card's answers go: our number as the SMSC knows it." },
+    { "source_ton", SETTING_UINT, AT(config_account, source_ton), 0, 7, "1",
+      .help = "Type of number of source_address: 1 international, 5 alphanumeric." },
+    { "source_npi", SETTING_UINT, AT(config_account, source_npi), 0, 18, "1",
+      .help = "Numbering plan of source_address: 1 is E.164." },
+    { "dest_ton", SETTING_UINT, AT(config_account, dest_ton), 0, 7, "1",
+      .help = "Type of number of the device's MSISDN." },
+    { "dest_npi", SETTING_UINT, AT(config_account, dest_npi), 0, 18, "1",
+      .help = "Numbering plan of the device's MSISDN." },
+    { "binds", SETTING_UINT, AT(config_account, binds), 1, 16, "1",
+      .help = "Parallel transceiver binds." },
+    { "window", SETTING_UINT, AT(config_account, window), 1, 4096, "32",
+      .help = "Unanswered submit_sm per bind." },
+    { "rate", SETTING_UINT, AT(config_account, rate_per_s), 0, 1000000, "0",
+      .help = "Short messages per second over all binds; 0: as fast as the SMSC takes them." },
+    { "validity", SETTING_SECONDS, AT(config_account, validity_s), 60, 7 * DAY_S, "1h",
+      .help = "How long the SMSC keeps trying one short message; a repetition waits as long." },
+    { "receipts", SETTING_BOOL, AT(config_account, receipts), .initial = "true",
+      .help = "Ask for delivery receipts." },
+    { "id_format", SETTING_CHOICE, AT(config_account, id_format), .choices = id_formats, .initial = "learn",
+      .help = "How a receipt spells the message id of submit_sm_resp." },
+    { "response_timeout", SETTING_MILLIS, AT(config_account, response_ms), 100, 120000, "10s",
+      .help = "How long the SMSC may take to answer a submit_sm." },
+    { "enquire_interval", SETTING_MILLIS, AT(config_account, enquire_ms), 1000, 3600000, "30s",
+      .help = "Silence after which an enquire_link is sent." },
+    { "bind_timeout", SETTING_MILLIS, AT(config_account, bind_ms), 100, 120000, "10s",
+      .help = "How long connecting and binding may take." },
+};
+
+static const struct setting routes[] = {
+    { "prefix", SETTING_DIGITS, AT(config_route, prefix), 0, 15, "",
+      .help = "First digits of the MSISDN, country code first; the longest match wins, \"\" matches all." },
+    { "account", SETTING_NAME, AT(config_route, account), 1, 31, NULL,
+      .help = "Name of the account above that carries them." },
+};
+
+static const struct setting api[] = {
+    { "host", SETTING_HOST, AT(config_api, host), .initial = "127.0.0.1",
+      .help = "Address to listen on; tokens cross in clear, so put TLS in front of anything but loopback." },
+    { "port", SETTING_UINT, AT(config_api, port), 0, 65535, "8080",
+      .help = "TCP port; 0 takes any free one." },
+};
+
+static const struct setting clients[] = {
+    { "name", SETTING_NAME, AT(config_client, name), 1, 31, NULL,
+      .help = "Who it is: jobs, idempotency keys and results belong to one client." },
+    { "token_file", SETTING_PATH, AT(config_client, token_file), .initial = NULL,
+      .help = "File with the client's bearer token, 16 to 256 characters on one line; mode 0600." },
+};
+
+static const struct setting jobs[] = {
+    { "waiting_max", SETTING_UINT, AT(config_jobs, waiting_max), 1, 100000000, "1000000",
+      .help = "Jobs waiting per worker; beyond it the API answers 429." },
+    { "in_flight_max", SETTING_UINT, AT(config_jobs, in_flight_max), 1, 10000000, "100000",
+      .help = "Commands under way per worker." },
+    { "segments_max", SETTING_UINT, AT(config_jobs, segments_max), 1, 10, "5",
+      .help = "Short messages of one command." },
+    { "expiry", SETTING_SECONDS, AT(config_jobs, expiry_s), 60, 365 * DAY_S, "1d",
+      .help = "Life of a job that names no expiry." },
+    { "attempts_max", SETTING_UINT, AT(config_jobs, attempts_max), 1, 100, "3",
+      .help = "How often the same octets are submitted." },
+    { "backoff", SETTING_SECONDS, AT(config_jobs, backoff_s), 1, DAY_S, "60s",
+      .help = "Wait before the first repetition; doubled each time." },
+    { "por_wait", SETTING_SECONDS, AT(config_jobs, por_wait_s), 1, DAY_S, "10m",
+      .help = "How long the PoR may take after a positive receipt." },
+    { "por_grace", SETTING_SECONDS, AT(config_jobs, por_grace_s), 1, 3600, "60s",
+      .help = "After status 02, how long a 00 of the same CNTR is awaited." },
+    { "reassembly", SETTING_SECONDS, AT(config_jobs, reassembly_s), 1, 7 * DAY_S, "10m",
+      .help = "Age at which an unfinished concatenated message is dropped." },
+    { "results_keep", SETTING_SECONDS, AT(config_jobs, results_keep_s), 60, 365 * DAY_S, "7d",
+      .help = "How long results can be read again." },
+};
+
+#define ROWS(table) .settings = (table), .setting_count = COUNT(table)
+#define LIST(type, field, counter, cap) \
+    .offset = offsetof(struct type, field), .count = offsetof(struct type, counter), .most = (cap), \
+    .size = sizeof(((struct type *)0)->field[0])
+
+const struct section config_sections[SECTION_COUNT] = {
+    [SECTION_ROOT] = { "", SECTION_ROOT, .size = sizeof(struct config), ROWS(root), .help = "" },
+    [SECTION_CORES] = { "cores", SECTION_ROOT, .offset = offsetof(struct config, cores), ROWS(cores),
+                        .help = "`auto`, or which CPUs do what." },
+    [SECTION_MEMORY] = { "memory", SECTION_ROOT, .offset = offsetof(struct config, memory), ROWS(memory),
+                         .help = "What the data path takes at start." },
+    [SECTION_PORTS] = { "ports", SECTION_ROOT, LIST(config, ports, port_count, CONFIG_PORTS_MAX), .least = 1, ROWS(ports),
+                        .help = "Poll-mode ports with their addresses." },
+    [SECTION_ACCOUNTS] = { "accounts", SECTION_ROOT, LIST(config, accounts, account_count, CONFIG_ACCOUNTS_MAX), .least = 1, ROWS(accounts),
+                           .help = "SMSC accounts." },
+    [SECTION_ROUTES] = { "routes", SECTION_ROOT, LIST(config, routes, route_count, CONFIG_ROUTES_MAX), .least = 1, ROWS(routes),
+                         .help = "Which account carries which MSISDNs." },
+    [SECTION_API] = { "api", SECTION_ROOT, .offset = offsetof(struct config, api), ROWS(api),
+                      .help = "The HTTP API." },
+    [SECTION_CLIENTS] = { "clients", SECTION_API, LIST(config_api, clients, client_count, CONFIG_CLIENTS_MAX), ROWS(clients),
+                          .help = "Who may use it." },
+    [SECTION_JOBS] = { "jobs", SECTION_ROOT, .offset = offsetof(struct config, jobs), ROWS(jobs),
+                       .help = "Bounds and times of jobs." },
+};
+/* clang-format on */

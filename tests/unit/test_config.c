@@ -1,0 +1,274 @@
+/* Settings: deploy/starling.yaml against the rows, and what bad files are told. */
+#include "engine/config.h"
+#include "engine/config_schema.h"
+#include "tests/support/support.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <yaml.h>
+
+#define SOUND_PORT "ports:\n- {name: p0, device: net_null0, address: 10.0.0.2/24}\n"
+#define SOUND_ACCOUNT                                                                              \
+    "accounts:\n- {name: a0, port: p0, address: 10.0.0.1, system_id: s, password_file: /p,"        \
+    " source_address: \"1\"}\n"
+#define SOUND_ROUTE "routes:\n- {account: a0}\n"
+#define SOUND SOUND_PORT SOUND_ACCOUNT SOUND_ROUTE
+
+static char path[] = "/tmp/starling-test-config-XXXXXX";
+
+static int make_file(void **state)
+{
+    (void)state;
+    int fd = mkstemp(path);
+    return fd < 0 ? -1 : close(fd);
+}
+
+static int remove_file(void **state)
+{
+    (void)state;
+    return unlink(path);
+}
+
+static enum err load(const char *text, struct config **out, struct fault *fault)
+{
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+    return config_load(path, out, fault);
+}
+
+static yaml_node_t *member(yaml_document_t *document, yaml_node_t *node, const char *key)
+{
+    assert_int_equal(node->type, YAML_MAPPING_NODE);
+    for (yaml_node_pair_t *pair = node->data.mapping.pairs.start;
+         pair < node->data.mapping.pairs.top; pair++) {
+        yaml_node_t *name = yaml_document_get_node(document, pair->key);
+        if (strcmp((const char *)name->data.scalar.value, key) == 0)
+            return yaml_document_get_node(document, pair->value);
+    }
+    fail_msg("deploy/starling.yaml lacks %s", key);
+    return NULL;
+}
+
+/* Each row of the section is there, with its default and with its help as the comment. */
+static void check_section(yaml_document_t *document, yaml_node_t *node, enum section_id id,
+                          const char *text)
+{
+    const struct section *section = &config_sections[id];
+    for (uint32_t i = 0; i < section->setting_count; i++) {
+        const struct setting *setting = &section->settings[i];
+        char comment[300];
+        snprintf(comment, sizeof comment, "# %s\n", setting->help);
+        if (strstr(text, comment) == NULL)
+            fail_msg("deploy/starling.yaml lacks the comment: %s", comment);
+        const yaml_node_t *value = member(document, node, setting->key);
+        if (setting->initial != NULL)
+            assert_string_equal((const char *)value->data.scalar.value, setting->initial);
+    }
+    for (int child = 1; child < SECTION_COUNT; child++) {
+        if (config_sections[child].parent != id)
+            continue;
+        yaml_node_t *below = member(document, node, config_sections[child].key);
+        if (config_sections[child].most > 0) {
+            assert_int_equal(below->type, YAML_SEQUENCE_NODE);
+            below = yaml_document_get_node(document, below->data.sequence.items.start[0]);
+        }
+        check_section(document, below, (enum section_id)child, text);
+    }
+}
+
+static void reference_file_shows_every_setting_and_default(void **state)
+{
+    (void)state;
+    char *text = test_file("../deploy/starling.yaml");
+    yaml_parser_t parser;
+    yaml_document_t document;
+    assert_true(yaml_parser_initialize(&parser));
+    yaml_parser_set_input_string(&parser, (const unsigned char *)text, strlen(text));
+    assert_true(yaml_parser_load(&parser, &document));
+    check_section(&document, yaml_document_get_root_node(&document), SECTION_ROOT, text);
+    yaml_document_delete(&document);
+    yaml_parser_delete(&parser);
+    free(text);
+}
+
+static void reference_file_loads(void **state)
+{
+    (void)state;
+    char *text = test_file("../deploy/starling.yaml");
+    struct config *config = NULL;
+    struct fault fault = { "" };
+    enum err err = load(text, &config, &fault);
+    free(text);
+    if (sysconf(_SC_NPROCESSORS_CONF) < 2) { /* it names CPUs 0 and 1 */
+        assert_int_equal(err, ERR_MALFORMED);
+        return;
+    }
+    assert_string_equal(fault.text, "");
+    check_err("deploy/starling.yaml", err, ERR_OK);
+    assert_int_equal(config->port_count, 1);
+    assert_int_equal(config->ports[0].address, 0x0A000002);
+    assert_int_equal(config->ports[0].prefix_len, 24);
+    assert_int_equal(config->memory.size_mb, 512);
+    assert_int_equal(config->accounts[0].validity_s, 3600);
+    assert_int_equal(config->accounts[0].response_ms, 10000);
+    assert_int_equal(config->jobs.results_keep_s, 7 * 86400);
+    assert_string_equal(config->accounts[0].source_address, "882001234567");
+    assert_false(config->cores.is_auto);
+    config_free(config);
+}
+
+static void least_file_takes_defaults(void **state)
+{
+    (void)state;
+    struct config *config = NULL;
+    struct fault fault = { "" };
+    enum err err = load(SOUND, &config, &fault);
+    assert_string_equal(fault.text, "");
+    check_err("least", err, ERR_OK);
+    assert_true(config->cores.is_auto);
+    assert_int_equal(config->cores.edge_count, 1);
+    assert_int_equal(config->cores.worker_count, 1);
+    assert_int_equal(config->ports[0].gateway, 0);
+    assert_int_equal(config->ports[0].mtu, 1500);
+    assert_string_equal(config->routes[0].prefix, "");
+    assert_string_equal(config->api.host, "127.0.0.1");
+    assert_int_equal(config->api.client_count, 0);
+    assert_true(config->accounts[0].receipts);
+    assert_int_equal(config->accounts[0].id_format, ID_LEARN);
+    config_free(config);
+}
+
+static const struct {
+    const char *name, *text;
+    const char *said; /* follows "FILE:" */
+} bad[] = {
+    { "empty", "", "1: is empty" },
+    { "not YAML", "a: [1\nb: 2\n", "2: is not YAML:" },
+    { "a list", "- a\n", "1: the file: is not a mapping of settings; accepted: data_dir" },
+    { "unknown key", SOUND "jobs:\n  colour: red\n",
+      "8: jobs: \"colour\" is not a setting; accepted: waiting_max, in_flight_max" },
+    { "unknown section", SOUND "colour: red\n",
+      "7: the file: \"colour\" is not a setting; accepted: " },
+    { "key twice", SOUND "jobs:\n  expiry: 1h\n  expiry: 2h\n",
+      "9: jobs: \"expiry\" is given twice" },
+    { "no unit", SOUND "jobs:\n  expiry: 90\n",
+      "8: jobs.expiry: \"90\" is not acceptable; accepted: a duration from 1m to 365d, with its "
+      "unit (s, m, h, d)" },
+    { "unit of something else", SOUND "memory:\n  size: 30s\n",
+      "8: memory.size: \"30s\" is not acceptable; accepted: a size from 64M to 1024G" },
+    { "fraction of a second", SOUND "jobs:\n  expiry: 90500ms\n", "8: jobs.expiry: \"90500ms\"" },
+    { "too large", SOUND "jobs:\n  segments_max: 11\n",
+      "8: jobs.segments_max: \"11\" is not acceptable; accepted: a number from 1 to 10" },
+    { "not a number", SOUND "jobs:\n  segments_max: -1\n", "8: jobs.segments_max: \"-1\"" },
+    { "larger than any", SOUND "devices_max: 99999999999999999999\n", "7: devices_max:" },
+    { "no truth", SOUND "accept_clock: maybe\n",
+      "7: accept_clock: \"maybe\" is not acceptable; accepted: true or false" },
+    { "no choice", SOUND "cores: {edge: [0], workers: [0], poll: fast}\n",
+      "7: cores.poll: \"fast\" is not acceptable; accepted: one of: adaptive, busy" },
+    { "cores neither", SOUND "cores: some\n", "7: cores: \"some\" is not a mapping of settings" },
+    { "cores without workers", SOUND "cores: {edge: [0]}\n", "7: cores.workers: is missing" },
+    { "cpu twice", SOUND "cores: {edge: [0, 0], workers: [0]}\n",
+      "7: cores.edge: \"0\" is named twice" },
+    { "cpu beyond", SOUND "cores: {edge: [1023], workers: [0]}\n",
+      "7: cores.edge: \"1023\" does not exist; accepted: CPUs 0 to " },
+    { "cpus empty", SOUND "cores: {edge: [], workers: [0]}\n", "7: cores.edge: is empty" },
+    { "relative path", SOUND "data_dir: here\n",
+      "7: data_dir: \"here\" is not acceptable; accepted: an absolute path" },
+    { "no ports", SOUND_ACCOUNT SOUND_ROUTE, "1: ports: is missing; accepted: a list of 1 to 16" },
+    { "ports a mapping", "ports: {name: p}\n", "1: ports: does not fit" },
+    { "missing device", "ports:\n- {name: p0, address: 10.0.0.2/24}\n",
+      "2: ports[0].device: is missing" },
+    { "no prefix", "ports:\n- {name: p0, device: d, address: 10.0.0.2}\n",
+      "2: ports[0].address: \"10.0.0.2\" is not acceptable; accepted: an IPv4 address with its "
+      "prefix length" },
+    { "prefix too long", "ports:\n- {name: p0, device: d, address: 10.0.0.2/33}\n",
+      "2: ports[0].address:" },
+    { "gateway elsewhere",
+      "ports:\n- {name: p0, device: d, address: 10.0.0.2/24,\n   gateway: 10.0.1.1}\n" SOUND_ACCOUNT
+          SOUND_ROUTE,
+      "3: ports[0].gateway: is not on the port's own link" },
+    { "edge beyond",
+      "ports:\n- {name: p0, device: d, address: 10.0.0.2/24,\n   edge: 1}\n" SOUND_ACCOUNT
+          SOUND_ROUTE,
+      "3: ports[0].edge: 1, but cores.edge has 1" },
+    { "port name twice",
+      SOUND_PORT "- name: p0\n  device: d\n  address: 10.0.1.2/24\n" SOUND_ACCOUNT SOUND_ROUTE,
+      "3: ports[1].name: \"p0\" is already used by ports[0]" },
+    { "address twice",
+      SOUND_PORT "- name: p1\n  device: d\n  address: 10.0.0.2/24\n" SOUND_ACCOUNT SOUND_ROUTE,
+      "5: ports[1].address: is already that of ports[0]" },
+    { "account without port",
+      "ports:\n- {name: p1, device: d, address: 10.0.0.2/24}\n" SOUND_ACCOUNT SOUND_ROUTE,
+      "4: accounts[0].port: \"p0\" is the name of none of the ports; accepted: p1" },
+    { "route without account", SOUND "- {prefix: \"49\", account: b0}\n",
+      "7: routes[1].account: \"b0\" is the name of none of the accounts; accepted: a0" },
+    { "route twice", SOUND "- {account: a0}\n", "7: routes[1].prefix: \"\" is already used" },
+    { "prefix not digits", SOUND "- {prefix: \"+49\", account: a0}\n",
+      "7: routes[1].prefix: \"+49\" is not acceptable; accepted: 0 to 15 digits, in quotes" },
+    { "client twice",
+      SOUND "api:\n  clients:\n  - {name: c, token_file: /t}\n  - {name: c, token_file: /u}\n",
+      "10: api.clients[1].name: \"c\" is already used by api.clients[0]" },
+    { "validity beyond expiry", SOUND "jobs: {expiry: 10m}\n",
+      "4: accounts[0].validity: 3600 s is longer than jobs.expiry" },
+    { "host a name", SOUND "api: {host: localhost}\n",
+      "7: api.host: \"localhost\" is not acceptable; accepted: an IPv4 or IPv6 address" },
+    { "a list for a value", SOUND "kek_file: [a]\n", "7: kek_file: is not a single value" },
+};
+
+static void bad_files_are_refused_with_line_setting_and_accepted_values(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(bad); i++) {
+        struct config *config = NULL;
+        struct fault fault = { "" };
+        check_err(bad[i].name, load(bad[i].text, &config, &fault), ERR_MALFORMED);
+        assert_null(config);
+        char wanted[512];
+        snprintf(wanted, sizeof wanted, "%s:%s", path, bad[i].said);
+        if (strncmp(fault.text, wanted, strlen(wanted)) != 0)
+            fail_msg("%s: said \"%s\", wanted \"%s\"", bad[i].name, fault.text, wanted);
+    }
+}
+
+static void missing_file_is_an_io_error(void **state)
+{
+    (void)state;
+    struct config *config = NULL;
+    struct fault fault = { "" };
+    check_err("missing", config_load("/nonexistent/starling.yaml", &config, &fault), ERR_IO);
+    assert_non_null(strstr(fault.text, "/nonexistent/starling.yaml: cannot be read"));
+}
+
+/* The last octets of a sound file, cut anywhere: an answer, never a crash or a leak. */
+static void truncations_end_in_an_answer(void **state)
+{
+    (void)state;
+    for (size_t cut = 0; cut < strlen(SOUND); cut++) {
+        char text[sizeof SOUND];
+        struct config *config = NULL;
+        struct fault fault = { "" };
+        memcpy(text, SOUND, cut);
+        text[cut] = '\0';
+        if (load(text, &config, &fault) == ERR_OK)
+            config_free(config);
+        else
+            assert_string_not_equal(fault.text, "");
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(reference_file_shows_every_setting_and_default),
+        cmocka_unit_test(reference_file_loads),
+        cmocka_unit_test(least_file_takes_defaults),
+        cmocka_unit_test(bad_files_are_refused_with_line_setting_and_accepted_values),
+        cmocka_unit_test(missing_file_is_an_io_error),
+        cmocka_unit_test(truncations_end_in_an_answer),
+    };
+    return cmocka_run_group_tests(tests, make_file, remove_file);
+}

@@ -67,9 +67,9 @@ enum sms_concat_outcome {
     SMS_CONCAT_DROPPED,  /* counted; the part's own tag is no longer needed */
 };
 
-/* Tags of parts that leave unjoined: the set grew old (ERR_EXPIRED), made room (ERR_FULL), was
- * superseded by one with another total (ERR_STALE), or its octets contradict its length
- * (ERR_LENGTH) or are no packet (ERR_IDENTIFIER). */
+/* Tags of parts kept earlier that leave unjoined: the set grew old (ERR_EXPIRED), made room
+ * (ERR_FULL), was superseded by one with another total (ERR_STALE), or its octets contradict its
+ * length (ERR_LENGTH) or are no packet (ERR_IDENTIFIER). Never the tag of the part being added. */
 typedef void sms_concat_left(void *ctx, const uint64_t *tags, size_t count, enum err why);
 
 #define SMS_CONCAT_COUNTERS(X)                                                                     \

@@ -225,7 +225,7 @@ def check_shape(tree):
         if not text.startswith(("/*", "//")):
             yield Finding(path, 1, "shape", "begin with a comment: what it is, where on the path")
         name = path.rsplit("/", 1)[-1]
-        if name in places:
+        if name in places and name not in rules.SAME_NAME:
             yield Finding(path, 1, "shape", f"{places[name]} has the same name")
         places[name] = path
         if not path.endswith(".h"):

@@ -16,7 +16,8 @@
 
 #include <stdbool.h>
 
-#define DEVICE_KEYSETS_MAX 4 /* SCP80 sets of the ISD-R, MNO-SD and others together */
+#define DIRECTORY_CAP_MAX 100000000u /* devices */
+#define DEVICE_KEYSETS_MAX 4         /* SCP80 sets of the ISD-R, MNO-SD and others together */
 #define DEVICE_DOMAINS_MAX 4
 #define DEVICE_KEY_MAX 32
 

@@ -1,0 +1,94 @@
+/* The directory under a writer and two readers at once: no torn device is ever seen. Meant for the
+ * thread sanitizer too. Bounded by the writer's steps, not by time. */
+#include "engine/device/directory.h"
+#include "tests/support/devices.h"
+#include "tests/support/support.h"
+
+#include "base/prng.h"
+
+#include <pthread.h>
+
+#define CAP 64u
+#define NUMBERS 96u
+#define STEPS 200000u
+#define READERS 2u
+#define ROUNDS_LEAST 2000u /* of each reader, also when the writer is done first */
+
+static struct directory *directory;
+static bool writer_done;
+
+struct reader_result {
+    uint32_t id;
+    uint64_t seen, torn;
+};
+
+static void look(uint32_t number, struct reader_result *result)
+{
+    struct device_ref ref;
+    struct device device;
+    struct eid eid = device_eid(number);
+    bool by_eid = number % 2 == 0;
+    enum err err = by_eid ? directory_find_eid(directory, &eid, &ref)
+                          : directory_find_msisdn(directory, device_msisdn(number), &ref);
+    if (err != ERR_OK || directory_read(directory, ref, &device) != ERR_OK)
+        return; /* not there at the moment */
+    result->seen++;
+    result->torn += !device_is_whole(&device, number);
+}
+
+static void *read_all(void *arg)
+{
+    struct reader_result *result = arg;
+    struct prng prng;
+    prng_init(&prng, 100 + result->id);
+    directory_online(directory, result->id);
+    for (uint32_t round = 0;
+         round < ROUNDS_LEAST || !__atomic_load_n(&writer_done, __ATOMIC_ACQUIRE); round++) {
+        for (uint32_t i = 0; i < 8; i++)
+            look((uint32_t)prng_below(&prng, NUMBERS), result);
+        directory_quiescent(directory, result->id);
+        if (prng_below(&prng, 50) == 0) { /* a nap */
+            directory_offline(directory, result->id);
+            directory_online(directory, result->id);
+        }
+    }
+    directory_offline(directory, result->id);
+    return NULL;
+}
+
+static void readers_never_see_a_torn_device(void **state)
+{
+    (void)state;
+    struct fault fault = { "" };
+    check_err(fault.text, directory_create(CAP, READERS, &directory, &fault), ERR_OK);
+    pthread_t threads[READERS];
+    struct reader_result results[READERS] = { { .id = 0 }, { .id = 1 } };
+    for (uint32_t i = 0; i < READERS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, read_all, &results[i]), 0);
+
+    struct prng prng;
+    prng_init(&prng, 1);
+    for (uint32_t step = 1; step <= STEPS; step++) {
+        uint32_t number = (uint32_t)prng_below(&prng, NUMBERS);
+        struct device device;
+        struct device_ref ref;
+        struct eid other;
+        device_make(number, step, (uint8_t)(1 + prng_below(&prng, 4)), &device);
+        enum err err = prng_below(&prng, 4) == 0 ? directory_remove(directory, &device.eid)
+                                                 : directory_put(directory, &device, &ref, &other);
+        assert_true(err == ERR_OK || err == ERR_UNKNOWN || err == ERR_FULL);
+    }
+    __atomic_store_n(&writer_done, true, __ATOMIC_RELEASE);
+    for (uint32_t i = 0; i < READERS; i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+        assert_int_equal(results[i].torn, 0);
+        assert_true(results[i].seen > 0);
+    }
+    directory_destroy(directory);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { cmocka_unit_test(readers_never_see_a_torn_device) };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -13,6 +13,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 
@@ -73,10 +74,11 @@ class Tree:
         self.includes = {p: self.includes_of(p) for p in self.code}
 
     def list(self):
-        git = subprocess.run(["git", "-C", self.root, "ls-files", "-co", "--exclude-standard"],
-                             capture_output=True, text=True)
-        if git.returncode == 0:
-            return git.stdout.splitlines()
+        if (self.root / ".git").exists() and shutil.which("git"):
+            git = subprocess.run(["git", "-C", self.root, "ls-files", "-co", "--exclude-standard"],
+                                 capture_output=True, text=True)
+            if git.returncode == 0:
+                return git.stdout.splitlines()
         found = []
         for folder, folders, files in os.walk(self.root):
             folders[:] = [f for f in folders if not f.startswith((".", "build")) and f != "__pycache__"]

@@ -53,6 +53,7 @@ BANNED = [
     ("sleep", ["sleep", "usleep", "nanosleep", "rte_delay_ms", "rte_delay_us", "rte_delay_us_sleep"],
      ["base/", "crypto/", "io/", "tests/unit/", "tests/sim/"], [], "move virtual time on instead"),
     ("secret-compare", ["memcmp"], ["crypto/"], [], "compare with ct_equal of crypto/ct.h, or span_equal for what is public"),
+    ("crc", ["rte_hash_crc"], ["*"], [], "it loads misaligned words; use crc32c or crc32c_more of base/crc.h"),
     ("raw-bytes", ["memcpy", "memmove"], ["*_wire.c"], [], "wire bytes go through reader and writer of base/span.h"),
 ]
 

@@ -59,6 +59,7 @@ CASES = [
     ("a clock in logic", "io/port_dpdk.c", "int h(void) { return time(0); }", "clock", 2),
     ("a sleep in a test", "tests/unit/test_ct.c", "int h(void) { usleep(1); }", "sleep", 2),
     ("memcmp in crypto", "crypto/ct.c", "int h(void) { return memcmp(a, b, 1); }", "secret-compare", 2),
+    ("DPDK's CRC over bytes", "crypto/ct.c", "int h(void) { return rte_hash_crc(a, 1, 0); }", "crc", 2),
     ("memcpy in a codec", "io/sms_wire.c", HEAD + "int h(void) { memcpy(a, b, 1); }", "raw-bytes", 2),
     ("a name in a string", "crypto/ct.c", 'const char *h = "memcmp(a)";', None, 0),
     ("a long file", "base/span.c", "int x;\n" * 30, "size", 1),

@@ -132,6 +132,8 @@ def check_calls(tree):
             if not fits(path, refused) or fits(path, allowed):
                 continue
             for m in call.finditer(tree.bare[path]):
+                if any(re.compile(sound).match(tree.bare[path], m.start()) for sound in rules.SOUND_CALLS):
+                    continue
                 line = tree.bare[path].count("\n", 0, m.start()) + 1
                 yield Finding(path, line, rule, f"{m.group(1)}(): {instead}")
 

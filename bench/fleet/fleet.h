@@ -32,6 +32,7 @@
 #define FLEET_MSISDN_CAP 16
 #define FLEET_ICCID_CAP 21
 #define FLEET_EIS_CAP 4096
+#define FLEET_KEY_SETS 2
 #define FLEET_PROFILES 3 /* ISD-Ps a card leaves the factory with */
 
 /* Where a card puts its PoR. */
@@ -83,7 +84,8 @@ struct fleet_config {
     uint32_t lose_response_per_mille; /* accepted, never answered */
     uint32_t drop_connection_after;   /* submit_sm on one connection; 0 never */
     uint32_t deliver_window;          /* deliver_sm unanswered on one bind */
-    uint32_t deliver_retry_ms;        /* unanswered or refused for now; doubles to 32 times */
+    uint32_t deliver_timeout_ms;      /* an unanswered deliver_sm is repeated after this */
+    uint32_t deliver_retry_ms;        /* one refused for now: after this, doubling to 32 times */
     uint32_t enquire_ms;              /* enquire_link when idle; 0 never */
     enum fleet_receipt receipt;
     bool receipt_id_decimal; /* message_id is hexadecimal, the receipt names it in decimal */
@@ -102,6 +104,7 @@ struct fleet_config {
     uint32_t report_tag; /* TLV that carries report data in a receipt */
 
     /* The cards. */
+    uint32_t key_sets; /* SCP80 key sets, KVN 01 and up: 1 or 2 */
     enum fleet_por por;
     bool announce;         /* status 0B in the delivery report before a PoR by SMS-SUBMIT */
     bool replay_silent;    /* a replayed command is dropped instead of answered 02 */
@@ -159,6 +162,7 @@ struct fleet_entry {
     X(dropped, "command packets that did not authenticate")                                        \
     X(errors, "response packets with an error status")                                             \
     X(pors, "response packets sent")                                                               \
+    X(misdirected, "short messages that no card sees: PID, DCS or UDHI are not for it")            \
     X(incomplete, "segments whose packet never became whole")                                      \
     X(hostile, "forged, altered and replayed response packets")                                    \
     X(mo_lost, "short messages lost on the way from a card")                                       \
@@ -230,6 +234,6 @@ void fleet_iccid(uint32_t index, uint32_t profile, char out[FLEET_ICCID_CAP]);
 
 /* One line of EIS for the engine's import, without the newline; keys in clear. Returns its length.
  */
-size_t fleet_eis_line(uint64_t seed, uint32_t index, char out[FLEET_EIS_CAP]);
+size_t fleet_eis_line(const struct fleet_config *config, uint32_t index, char out[FLEET_EIS_CAP]);
 
 #endif

@@ -14,7 +14,7 @@
 
 #define SCP80_CC_MAX 8
 #define SCP80_CNTR_MAX 0xFFFFFFFFFFull /* 40 bits (§5.1.4) */
-#define SCP80_HEAD_MAX 15 /* 01, 82 xx xx, 81 xx in the worst fielded form, SPI .. TAR */
+#define SCP80_HEAD_MAX 14              /* 01, 82 xx xx, 82 xx xx in the longest form, SPI .. TAR */
 
 /* SPI (§5.1.1): what the sender did, in the high byte; what it wants back, in the low byte. */
 #define SCP80_SPI_COUNTER 0x1800u /* 00 none, 01 not checked, 10 higher, 11 exactly one higher */

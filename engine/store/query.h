@@ -38,7 +38,7 @@ typedef enum err query_keyset_visit(void *arg, const struct eid *eid, uint8_t ke
 typedef enum err query_device_visit(void *arg, const struct eid *eid, struct span value);
 
 /* Each in key order; a visit that does not give ERR_OK ends it and is what the query gives.
- * Records that cannot be read are left out and counted (store_corrupt_count). */
+ * Records that cannot be read are left out, and logged. */
 MUST_CHECK enum err query_attempts(struct store_txn *txn, uint64_t job_id,
                                    query_attempt_visit *visit, void *arg);
 /* Positions after `after` (0: from the oldest kept). */

@@ -15,11 +15,15 @@
 struct store;
 struct store_txn;
 
+#define STORE_MAP_SIZE (64ull << 30) /* address space, not memory or disk */
+
 enum store_mode { STORE_READ, STORE_WRITE };
 
 /* Opens or makes the data directory (0700). NULL with `fault` set: not a directory, another owner,
  * open to group or others, in use by another process (whose pid is named), damaged. */
 struct store *store_open(const char *dir, struct fault *fault);
+/* The same with a map of another size: the data file can grow to it, STORE_MAP_SIZE otherwise. */
+struct store *store_open_sized(const char *dir, uint64_t map_size, struct fault *fault);
 void store_close(struct store *store);
 
 /* ERR_IO; ERR_FULL when a bound of the environment is met. */
@@ -34,7 +38,7 @@ void store_txn_abort(struct store_txn *txn);
  * one record (ERR_UNKNOWN, ERR_CONFLICT, ERR_CORRUPT …) are not among them. */
 enum err store_txn_err(const struct store_txn *txn);
 
-/* Records found corrupt since the store was opened. Any thread. */
+/* Records moved to the quarantine since the store was opened. Any thread. */
 uint64_t store_corrupt_count(const struct store *store);
 
 /* Octets in use of the data file. */

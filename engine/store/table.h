@@ -13,6 +13,7 @@
  *   EXACT       EID, key set                      last CNTR
  *   DEVICES     EID                               engine/device's own
  *   BLOCKS      slot, counter block               taken; never given again
+ *   LOGS        log, stream, position             entries of engine/store/log.h
  *   QUARANTINE  table, key                        the corrupt value as it was found
  *
  * Numbers in keys are big-endian, so that order is numeric. Keys are at most TABLE_KEY_MAX octets,
@@ -35,12 +36,28 @@ enum table_id {
     TABLE_EXACT,
     TABLE_DEVICES,
     TABLE_BLOCKS,
+    TABLE_LOGS,
     TABLE_QUARANTINE,
     TABLE_COUNT
 };
 
 #define TABLE_KEY_MAX 64u
 #define TABLE_VALUE_MAX 8192u
+
+/* A key by value. */
+struct table_key {
+    uint8_t bytes[TABLE_KEY_MAX + 1]; /* the quarantine's have one octet more */
+    size_t len;
+};
+
+static inline struct span table_key_span(const struct table_key *key)
+{
+    return span_of(key->bytes, key->len);
+}
+
+/* Keys of one number. */
+struct table_key table_key_u64(uint64_t number);
+uint64_t table_key_number(struct span key); /* of the first 8 octets */
 
 /* For logs and metrics. Static. */
 const char *table_name(enum table_id table);
@@ -70,23 +87,9 @@ typedef enum err table_visit(void *arg, struct span key, struct span value);
 MUST_CHECK enum err table_scan(struct store_txn *txn, enum table_id table, struct span from,
                                table_visit *visit, void *arg);
 
-/* The greatest key, copied to `key`. ERR_UNKNOWN when the table is empty. */
-MUST_CHECK enum err table_last(struct store_txn *txn, enum table_id table,
-                               uint8_t key[TABLE_KEY_MAX], size_t *len);
+/* The greatest key. ERR_UNKNOWN when the table is empty. */
+MUST_CHECK enum err table_last(struct store_txn *txn, enum table_id table, struct table_key *key);
 
 uint64_t table_count(struct store_txn *txn, enum table_id table);
-
-/* Keys of one number. */
-struct table_key {
-    uint8_t bytes[TABLE_KEY_MAX];
-    size_t len;
-};
-struct table_key table_key_u64(uint64_t number);
-uint64_t table_key_number(struct span key); /* of the first 8 octets */
-
-static inline struct span table_key_span(const struct table_key *key)
-{
-    return span_of(key->bytes, key->len);
-}
 
 #endif

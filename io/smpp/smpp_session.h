@@ -15,10 +15,11 @@
 #include "io/smpp/smpp_wire.h"
 
 #define SMPP_WINDOW_MAX 4096u
-#define SMPP_INBOUND_DATA_MAX 64u /* data_sm awaiting our answer; one more is refused: try later   \
+#define SMPP_INBOUND_DATA_MAX                                                                      \
+    64u                      /* data_sm awaiting our answer; one more is refused: try later   \
                                    */
-#define SMPP_ANSWER_ROOM 64u      /* `out` must have this much before anything is taken or done */
-#define SMPP_START_ROOM 128u      /* for smpp_session_start */
+#define SMPP_ANSWER_ROOM 64u /* `out` must have this much before anything is taken or done */
+#define SMPP_START_ROOM 128u /* for smpp_session_start */
 
 struct smpp_session;
 

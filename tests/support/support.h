@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 /* The octets of `hex` (blanks ignored), the last one just before an unmapped page, so that a read
- * past the end faults. Lives until the next 64 calls. Never fails: bad hex is our own mistake. */
+ * past the end faults. Lives until the next 4096 calls. Never fails: bad hex is our own mistake. */
 struct span guarded_hex(const char *hex);
 
 /* The same for any bytes. */

@@ -124,6 +124,11 @@ static void crc32c_is_castagnoli(void **state)
 {
     (void)state;
     assert_int_equal(crc32c(span_text("123456789")), 0xE3069283);
+    struct span zeros = guarded_copy(span_of((uint8_t[32]){ 0 }, 32)); /* RFC 3720 §B.4 */
+    assert_int_equal(crc32c(zeros), 0x8A9136AA);
+    for (size_t cut = 0; cut <= zeros.len; cut++)
+        assert_int_equal(crc32c_more(crc32c(span_first(zeros, cut)), span_after(zeros, cut)),
+                         0x8A9136AA);
 }
 
 static void hex_refuses_odd_and_foreign_characters(void **state)

@@ -10,7 +10,7 @@ struct impair_config {
     uint64_t seed;
     uint32_t loss_ppm;      /* frames lost, per million */
     uint32_t duplicate_ppm; /* delivered twice */
-    uint32_t corrupt_ppm;   /* one to three bits flipped */
+    uint32_t corrupt_ppm;   /* one octet changed */
     uint32_t reorder_ppm;   /* held back by up to reorder_ns, so that later ones overtake */
     uint64_t reorder_ns;
     uint64_t delay_ns;  /* every frame */

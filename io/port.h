@@ -8,12 +8,8 @@
 #include "base/fault.h"
 #include "io/frame.h"
 
-#define PORT_TX_IP4_CHECKSUM                                                                       \
-    0x1u /* the port fills the IPv4 header checksum when the frame's flags ask */
-#define PORT_TX_TCP_CHECKSUM 0x2u /* likewise TCP's, from the pseudo-header sum left in the field  \
-                                   */
-#define PORT_RX_CHECKSUM 0x4u /* frames carry a verdict on IPv4 and TCP checksums in their flags   \
-                               */
+#define PORT_TX_TCP_CHECKSUM 0x1u /* fills TCP's checksum when the frame's flags ask for it */
+#define PORT_RX_TCP_CHECKSUM 0x2u /* frames carry a verdict on TCP's checksum in their flags */
 
 struct port;
 
@@ -27,7 +23,8 @@ struct port_ops {
 struct port_counters {
     struct counter rx_frames, rx_octets;
     struct counter tx_frames, tx_octets;
-    struct counter tx_full; /* dropped: the port had no room */
+    struct counter tx_full;     /* dropped: the port had no room */
+    struct counter rx_no_frame; /* dropped: the frame pool was empty */
 };
 
 /* First member of each backend's own struct. */

@@ -56,7 +56,9 @@ void tcp_unlisten(struct net *net, uint16_t port);
 
 /* Queues chunk bytes [offset, offset + len), which must not change any more, by a reference of its
  * own, given back when they are acknowledged or the connection ends. May be called before opened().
- * All or nothing: ERR_FULL when the send queue has no room, ERR_CLOSED after tcp_close. len > 0. */
+ * All or nothing: ERR_FULL when the send queue or the net's references have no room (writable()
+ * follows), ERR_CLOSED after tcp_close, ERR_RANGE
+ * when len is above send_len_max. len > 0. */
 MUST_CHECK enum err tcp_send(struct tcp_conn *conn, struct chunk *chunk, uint32_t offset,
                              uint32_t len, uint64_t now_ns);
 

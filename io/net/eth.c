@@ -1,0 +1,20 @@
+/* Ethernet II header, in and out. */
+#include "io/net/eth.h"
+
+const uint8_t eth_broadcast[ETH_ADDR_LEN] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
+
+enum err eth_header_read(struct span in, struct eth_header *out)
+{
+    struct reader r = reader_over(in);
+    reader_copy(&r, out->dst, ETH_ADDR_LEN);
+    reader_copy(&r, out->src, ETH_ADDR_LEN);
+    out->type = reader_u16(&r);
+    return r.err;
+}
+
+void eth_header_write(struct writer *out, const struct eth_header *header)
+{
+    writer_bytes(out, span_of(header->dst, ETH_ADDR_LEN));
+    writer_bytes(out, span_of(header->src, ETH_ADDR_LEN));
+    writer_u16(out, header->type);
+}

@@ -1,0 +1,174 @@
+/* IPv4: in between Ethernet and what it carries. */
+#include "io/net/ip4.h"
+
+#include "io/net/checksum.h"
+#include "io/net/icmp.h"
+#include "io/net/net_state.h"
+#include "io/tcp/tcp_conn.h"
+
+#define IP4_VERSION 4
+#define IP4_TTL 64
+#define IP4_OPTION_END 0
+#define IP4_OPTION_NOP 1
+#define IP4_OPTION_LSRR 131
+#define IP4_OPTION_SSRR 137
+
+/* Looks for source routes only; other options mean nothing to a host. */
+static enum err options_read(struct reader *r, bool *source_routed)
+{
+    while (reader_more(r)) {
+        uint8_t kind = reader_u8(r);
+        if (kind == IP4_OPTION_END)
+            return ERR_OK;
+        if (kind == IP4_OPTION_NOP)
+            continue;
+        uint8_t len = reader_u8(r);
+        if (len < 2)
+            return ERR_MALFORMED;
+        reader_bytes(r, len - 2u);
+        if (kind == IP4_OPTION_LSRR || kind == IP4_OPTION_SSRR)
+            *source_routed = true;
+    }
+    return r->err == ERR_OK ? ERR_OK : ERR_MALFORMED;
+}
+
+enum err ip4_header_read(struct span in, struct ip4_header *out)
+{
+    struct reader r = reader_over(in);
+    uint8_t first = reader_u8(&r);
+    reader_u8(&r); /* type of service */
+    out->total_len = reader_u16(&r);
+    out->id = reader_u16(&r);
+    out->fragment = reader_u16(&r);
+    out->ttl = reader_u8(&r);
+    out->protocol = reader_u8(&r);
+    reader_u16(&r); /* checksum */
+    out->src = reader_u32(&r);
+    out->dst = reader_u32(&r);
+    out->header_len = (uint8_t)((first & 0xf) * 4);
+    out->source_routed = false;
+    if (r.err != ERR_OK)
+        return r.err;
+    if (first >> 4 != IP4_VERSION || out->header_len < IP4_HEADER_LEN)
+        return ERR_MALFORMED;
+    if (out->total_len < out->header_len || out->total_len > in.len)
+        return ERR_LENGTH;
+    if (!checksum_right(checksum_add(0, span_first(in, out->header_len))))
+        return ERR_CHECKSUM;
+    struct reader options = reader_sub(&r, (size_t)(out->header_len - IP4_HEADER_LEN));
+    return options_read(&options, &out->source_routed);
+}
+
+void ip4_header_write(struct writer *out, const struct ip4_header *header)
+{
+    size_t start = writer_mark(out);
+    writer_u8(out, IP4_VERSION << 4 | IP4_HEADER_LEN / 4);
+    writer_u8(out, 0);
+    writer_u16(out, header->total_len);
+    writer_u16(out, header->id);
+    writer_u16(out, header->fragment);
+    writer_u8(out, header->ttl);
+    writer_u8(out, header->protocol);
+    size_t checksum = writer_mark(out);
+    writer_u16(out, 0);
+    writer_u32(out, header->src);
+    writer_u32(out, header->dst);
+    uint64_t sum = checksum_add(0, span_after(written(out), start));
+    writer_patch(out, checksum, checksum_of(sum), 2);
+}
+
+static uint32_t subnet_mask(const struct net *net)
+{
+    return (uint32_t)(0xffffffffull << (32 - net->config.prefix_len));
+}
+
+static bool on_link(const struct net *net, uint32_t addr)
+{
+    return ((addr ^ net->config.addr) & subnet_mask(net)) == 0;
+}
+
+/* 0 when there is none. */
+static uint32_t next_hop(const struct net *net, uint32_t dst)
+{
+    return on_link(net, dst) ? dst : net->config.gateway;
+}
+
+bool ip4_routed(const struct net *net, uint32_t dst)
+{
+    return next_hop(net, dst) != 0;
+}
+
+bool ip4_next_hop_known(const struct net *net, uint32_t dst)
+{
+    return arp_known(net, next_hop(net, dst));
+}
+
+bool ip4_martian(const struct net *net, uint32_t src)
+{
+    uint32_t net_part = src >> 24;
+    if (net_part == 0 || net_part == 127 || net_part >= 224 || src == net->config.addr)
+        return true;
+    uint32_t host_mask = ~subnet_mask(net);
+    return host_mask > 1 && on_link(net, src) && (src & host_mask) == host_mask;
+}
+
+/* What a sound header is dropped as; NET_COUNTER_COUNT when it is for us. */
+static enum net_counter ip4_refusal(const struct net *net, const struct ip4_header *header)
+{
+    if (header->dst != net->config.addr)
+        return NET_IP4_FOREIGN; /* broadcasts too: we serve nothing by broadcast */
+    if (ip4_martian(net, header->src))
+        return NET_IP4_MARTIAN;
+    if (header->source_routed)
+        return NET_IP4_SOURCE_ROUTE;
+    if ((header->fragment & IP4_FRAGMENTED) != 0)
+        return NET_IP4_FRAGMENT;
+    return NET_COUNTER_COUNT;
+}
+
+void ip4_rx(struct net *net, struct rte_mbuf *frame, uint64_t now_ns)
+{
+    struct ip4_header header;
+    enum err err = ip4_header_read(frame_bytes(frame), &header);
+    if (err != ERR_OK) {
+        net_drop(net, frame, err == ERR_CHECKSUM ? NET_IP4_CHECKSUM : NET_IP4_MALFORMED);
+        return;
+    }
+    enum net_counter refusal = ip4_refusal(net, &header);
+    if (refusal != NET_COUNTER_COUNT) {
+        net_drop(net, frame, refusal);
+        return;
+    }
+    frame_trim(frame, header.total_len);
+    frame_strip(frame, header.header_len);
+    switch (header.protocol) {
+    case IP4_PROTOCOL_TCP:
+        tcp_rx(net, frame, header.src, now_ns);
+        return;
+    case IP4_PROTOCOL_ICMP:
+        icmp_rx(net, frame, header.src, now_ns);
+        return;
+    default:
+        net_drop(net, frame, NET_IP4_PROTOCOL);
+    }
+}
+
+void ip4_send(struct net *net, struct rte_mbuf *frame, uint8_t protocol, uint32_t dst,
+              uint64_t now_ns)
+{
+    uint32_t hop = next_hop(net, dst);
+    if (hop == 0) {
+        net_drop(net, frame, NET_IP4_NO_ROUTE);
+        return;
+    }
+    /* An atomic datagram needs no identification (RFC 6864 §4.1). */
+    struct ip4_header header = { .total_len = (uint16_t)(frame->data_len + IP4_HEADER_LEN),
+                                 .fragment = IP4_DF,
+                                 .ttl = IP4_TTL,
+                                 .protocol = protocol,
+                                 .src = net->config.addr,
+                                 .dst = dst };
+    struct writer w = frame_prepend(frame, IP4_HEADER_LEN);
+    ip4_header_write(&w, &header);
+    arp_send(net, frame, hop, now_ns);
+}

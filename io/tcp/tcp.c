@@ -1,0 +1,178 @@
+/* The calls of io/tcp/tcp.h. */
+#include "io/tcp/tcp.h"
+
+#include "io/net/ip4.h"
+#include "io/net/siphash.h"
+#include "io/tcp/tcp_conn.h"
+
+#define PORT_FIRST 32768u
+#define PORT_COUNT 28232u /* to 60,999, like Linux */
+#define ISN_TICK_NS 4000u
+
+/* RFC 6528 §3: a clock of 4 µs plus a keyed function of the addresses. */
+static uint32_t isn(const struct net *net, const struct tcp_conn *conn, uint64_t now_ns)
+{
+    const uint64_t words[2] = { (uint64_t)net->config.addr << 32 | conn->peer_addr,
+                                (uint64_t)conn->peer_port << 16 | conn->local_port };
+    const uint64_t key[2] = { net->config.seed[1], net->config.seed[0] ^ UINT64_MAX };
+    return (uint32_t)(siphash_words(key, words, 2, 4) + now_ns / ISN_TICK_NS);
+}
+
+void tcp_conn_begin(struct tcp_conn *conn, uint64_t now_ns)
+{
+    struct net *net = conn->net;
+    conn->iss = isn(net, conn, now_ns);
+    conn->snd_una = conn->iss;
+    conn->snd_nxt = conn->iss;
+    conn->snd_max = conn->iss;
+    conn->queue.seq = conn->iss + 1;
+    conn->queue.cursor_seq = conn->iss + 1;
+    conn->mss = TCP_MSS_DEFAULT;
+    conn->rcv_wscale = net->tcp.wscale;
+    tcp_life_arm(conn, net->config.connect_ms, now_ns);
+    tcp_conn_out(conn);
+}
+
+/* A free local port towards the peer, from a place of its own per peer (RFC 6056 §3.3.3); 0 when
+ * there is none. */
+static uint16_t port_choose(struct net *net, struct tcp_endpoint peer)
+{
+    const uint64_t words[2] = { peer.addr, peer.port };
+    uint64_t start = siphash_words(net->config.seed, words, 2, 4) + net->tcp.port_next;
+    for (uint32_t i = 0; i < PORT_COUNT; i++) {
+        uint16_t port = (uint16_t)(PORT_FIRST + (start + i) % PORT_COUNT);
+        uint32_t hash = tcp_hash(net, peer.addr, peer.port, port);
+        if (tcp_conn_find(net, hash, peer.addr, peer.port, port) != NULL ||
+            tcp_listener_find(net, port) != NULL)
+            continue;
+        net->tcp.port_next = (uint16_t)((net->tcp.port_next + i + 1) % PORT_COUNT);
+        return port;
+    }
+    return 0;
+}
+
+struct tcp_conn *tcp_connect(struct net *net, struct tcp_endpoint peer, const struct tcp_app *app,
+                             void *ctx, uint64_t now_ns)
+{
+    uint16_t port = port_choose(net, peer);
+    if (port == 0) {
+        net_count(net, NET_TCP_CONN_FULL);
+        return NULL;
+    }
+    struct tcp_conn *conn = tcp_conn_take(net, peer.addr, peer.port, port, now_ns);
+    if (conn == NULL)
+        return NULL;
+    conn->app = app;
+    conn->ctx = ctx;
+    tcp_conn_begin(conn, now_ns);
+    tcp_conn_set_state(conn, TCP_SYN_SENT);
+    net_count(net, NET_TCP_CONNECTS);
+    if (!ip4_routed(net, peer.addr) || ip4_martian(net, peer.addr))
+        tcp_life_arm(conn, 0, now_ns); /* the next turn says that it is unreachable */
+    return conn;
+}
+
+enum err tcp_listen(struct net *net, uint16_t port, const struct tcp_app *app,
+                    void *(*accepted)(void *listener_ctx, struct tcp_conn *conn),
+                    void *listener_ctx)
+{
+    ASSERT(port != 0);
+    if (tcp_listener_find(net, port) != NULL)
+        return ERR_DUPLICATE;
+    struct tcp_listener *listener = tcp_listener_find(net, 0);
+    if (listener == NULL)
+        return ERR_FULL;
+    *listener = (struct tcp_listener){
+        .app = app, .accepted = accepted, .ctx = listener_ctx, .port = port
+    };
+    return ERR_OK;
+}
+
+void tcp_unlisten(struct net *net, uint16_t port)
+{
+    struct tcp_listener *listener = tcp_listener_find(net, port);
+    if (port == 0 || listener == NULL)
+        return;
+    *listener = (struct tcp_listener){ 0 };
+    for (uint32_t i = 0; i < net->config.conn_cap; i++) {
+        struct tcp_conn *conn = &net->tcp.conns[i];
+        if (conn->state == TCP_SYN_RECEIVED && conn->passive && conn->local_port == port)
+            tcp_conn_forget(conn);
+    }
+}
+
+enum err tcp_send(struct tcp_conn *conn, struct chunk *chunk, uint32_t offset, uint32_t len,
+                  uint64_t now_ns)
+{
+    ASSERT(len > 0 && offset <= chunk->len && len <= chunk->len - offset);
+    if (conn->fin_queued || conn->state == TCP_CLOSED || conn->state == TCP_TIME_WAIT)
+        return ERR_CLOSED;
+    if (len > conn->net->config.send_len_max)
+        return ERR_RANGE;
+    if (len > tcp_send_room(conn)) {
+        conn->want_room = true;
+        return ERR_FULL;
+    }
+    if (tcp_queue_push(&conn->queue, &conn->net->tcp.ref_pool, chunk, offset, len) != ERR_OK) {
+        net_count(conn->net, NET_TCP_SEND_REF_FULL);
+        tcp_conn_starve(conn);
+        return ERR_FULL;
+    }
+    if (!tcp_outstanding(conn))
+        conn->progress_ns = now_ns; /* giving up counts from here */
+    tcp_conn_out(conn);
+    return ERR_OK;
+}
+
+uint32_t tcp_send_room(const struct tcp_conn *conn)
+{
+    uint32_t max = conn->net->config.send_len_max;
+    return conn->queue.len < max ? max - conn->queue.len : 0;
+}
+
+uint32_t tcp_send_queued(const struct tcp_conn *conn)
+{
+    return conn->queue.len;
+}
+
+void tcp_resume(struct tcp_conn *conn, uint64_t now_ns)
+{
+    (void)now_ns;
+    if (!conn->stalled || conn->on_resume)
+        return;
+    conn->on_resume = true;
+    TAILQ_INSERT_TAIL(&conn->net->tcp.resume, conn, resume_link);
+}
+
+void tcp_close(struct tcp_conn *conn, uint64_t now_ns)
+{
+    if (conn->fin_queued || conn->state == TCP_CLOSED)
+        return;
+    if (!tcp_outstanding(conn))
+        conn->progress_ns = now_ns;
+    conn->fin_queued = true;
+    if (conn->state == TCP_ESTABLISHED)
+        tcp_conn_set_state(conn, TCP_FIN_WAIT_1);
+    else if (conn->state == TCP_CLOSE_WAIT)
+        tcp_conn_set_state(conn, TCP_LAST_ACK);
+    tcp_conn_out(conn);
+}
+
+void tcp_abort(struct tcp_conn *conn, uint64_t now_ns)
+{
+    if (conn->state == TCP_CLOSED)
+        return;
+    if (conn->state != TCP_SYN_SENT)
+        tcp_send_rst(conn, now_ns);
+    tcp_conn_forget(conn);
+}
+
+struct tcp_endpoint tcp_peer(const struct tcp_conn *conn)
+{
+    return (struct tcp_endpoint){ .addr = conn->peer_addr, .port = conn->peer_port };
+}
+
+struct tcp_endpoint tcp_local(const struct tcp_conn *conn)
+{
+    return (struct tcp_endpoint){ .addr = conn->net->config.addr, .port = conn->local_port };
+}

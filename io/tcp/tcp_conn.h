@@ -1,0 +1,197 @@
+/* A connection, for io/tcp; and what io/net calls of TCP. Protocols use io/tcp/tcp.h. */
+#ifndef IO_TCP_TCP_CONN_H
+#define IO_TCP_TCP_CONN_H
+
+#include "io/net/icmp.h"
+#include "io/net/net_state.h"
+#include "io/tcp/tcp_seq.h"
+#include "io/tcp/tcp_wire.h"
+
+/* RFC 9293 §3.3.2. LISTEN is a tcp_listener, no connection. */
+enum tcp_state {
+    TCP_CLOSED, /* waits to be freed */
+    TCP_SYN_SENT,
+    TCP_SYN_RECEIVED,
+    TCP_ESTABLISHED,
+    TCP_FIN_WAIT_1,
+    TCP_FIN_WAIT_2,
+    TCP_CLOSE_WAIT,
+    TCP_CLOSING,
+    TCP_LAST_ACK,
+    TCP_TIME_WAIT,
+};
+
+struct tcp_conn {
+    struct net *net;
+    const struct tcp_app *app; /* NULL: nobody is to be called (yet, or any more) */
+    void *ctx;
+
+    uint32_t peer_addr;
+    uint16_t peer_port;
+    uint16_t local_port;
+    uint32_t hash;
+    uint8_t state;
+    uint8_t snd_wscale;
+    uint8_t rcv_wscale;
+    uint8_t backoff; /* doublings of the RTO */
+    uint8_t dup_acks;
+    uint8_t keep_tries;
+    uint8_t challenges; /* in this second */
+
+    bool passive : 1; /* from a listener */
+    bool on_out : 1;
+    bool on_resume : 1;
+    bool starved : 1;
+    bool wscale_agreed : 1; /* both sides sent the option (RFC 7323 §2.2) */
+    bool fin_queued : 1;    /* the application closed */
+    bool fin_held : 1;      /* the peer's FIN is known, at fin_seq */
+    bool fin_taken : 1;     /* and all before it received */
+    bool peer_closed_told : 1;
+    bool stalled : 1;   /* the application left octets */
+    bool want_room : 1; /* tcp_send said ERR_FULL */
+    bool ack_now : 1;
+    bool resend_head : 1;  /* the first unacknowledged segment, at the next flush */
+    bool recovering : 1;   /* RFC 6582 */
+    bool cwnd_limited : 1; /* the last flush was held back by cwnd */
+    bool rtt_timing : 1;
+    bool syn_resent : 1;
+    bool persisting : 1; /* the retransmission timer is the zero-window probe's */
+    bool probe : 1;      /* probe at the next flush */
+
+    /* Sending (RFC 9293 §3.3.1). snd_max is the highest ever sent, snd_nxt falls back on an RTO. */
+    uint32_t iss;
+    uint32_t snd_una;
+    uint32_t snd_nxt;
+    uint32_t snd_max;
+    uint32_t snd_wnd;
+    uint32_t snd_wnd_max;
+    uint32_t snd_wl1;
+    uint32_t snd_wl2;
+    uint16_t mss; /* of segments we send */
+    uint16_t challenge_second;
+    struct tcp_queue queue;
+
+    /* Congestion and timing. */
+    uint32_t cwnd;
+    uint32_t ssthresh;
+    uint32_t recover;
+    uint32_t srtt_us; /* 0: no sample yet */
+    uint32_t rttvar_us;
+    uint32_t rto_ms;
+    uint32_t rtt_seq;     /* the sample ends when this is acknowledged */
+    uint64_t rtt_ns;      /* when it began */
+    uint64_t sent_ns;     /* the last segment with octets */
+    uint64_t progress_ns; /* the peer's last sign that what is outstanding moves, or may not yet */
+    uint64_t heard_ns;    /* the last acceptable segment */
+    uint64_t rto_due_ns;
+
+    /* Receiving. */
+    uint32_t irs;
+    uint32_t rcv_read; /* next for the application */
+    uint32_t rcv_nxt;
+    uint32_t rcv_edge; /* right edge of the window we last offered */
+    uint32_t fin_seq;
+    uint32_t unacked_len; /* received since our last ACK */
+    struct tcp_held_list held;
+
+    struct timer retransmit_timer; /* or the probe of a zero window */
+    struct timer ack_timer;
+    struct timer life_timer; /* connecting, keep-alive, FIN-WAIT-2, TIME-WAIT */
+    TAILQ_ENTRY(tcp_conn) out_link;
+    TAILQ_ENTRY(tcp_conn) resume_link;
+    TAILQ_ENTRY(tcp_conn) wait_link; /* in TIME-WAIT, or starved */
+    struct tcp_conn *free_next;
+};
+
+static_assert(sizeof(struct tcp_conn) <= 512 - 2 * sizeof(struct tcp_slot), "design §8");
+
+/* tcp_conn.c: memory, table, ends. */
+MUST_CHECK bool tcp_init(struct net *net);
+void tcp_fini(struct net *net);
+uint32_t tcp_hash(const struct net *net, uint32_t peer_addr, uint16_t peer_port,
+                  uint16_t local_port);
+struct tcp_conn *tcp_conn_find(const struct net *net, uint32_t hash, uint32_t peer_addr,
+                               uint16_t peer_port, uint16_t local_port);
+/* A connection in the table, in TCP_CLOSED, all zero else; NULL when full. */
+struct tcp_conn *tcp_conn_take(struct net *net, uint32_t peer_addr, uint16_t peer_port,
+                               uint16_t local_port, uint64_t now_ns);
+/* tcp.c: sequence numbers, queue and time-out of a connection about to begin. */
+void tcp_conn_begin(struct tcp_conn *conn, uint64_t now_ns);
+/* Out of the table, all it holds given back, freed at the next flush; closed() called with `why`.
+ */
+void tcp_conn_end(struct tcp_conn *conn, enum err why);
+/* The same without a word to the application. */
+void tcp_conn_forget(struct tcp_conn *conn);
+/* To be told that it can send again once there are references. */
+void tcp_conn_starve(struct tcp_conn *conn);
+void tcp_feed_starved(struct net *net);
+/* Frees one that was forgotten. */
+void tcp_conn_reap(struct tcp_conn *conn);
+void tcp_conn_time_wait(struct tcp_conn *conn, uint64_t now_ns);
+void tcp_conn_out(struct tcp_conn *conn); /* to be looked at by the next flush */
+void tcp_conn_set_state(struct tcp_conn *conn, enum tcp_state state);
+struct tcp_listener *tcp_listener_find(struct net *net, uint16_t port);
+
+/* tcp_input.c */
+void tcp_rx(struct net *net, struct rte_mbuf *frame, uint32_t src, uint64_t now_ns);
+bool tcp_too_big(struct net *net, const struct icmp_quote *quote, uint16_t mtu, uint64_t now_ns);
+bool tcp_unreachable(struct net *net, const struct icmp_quote *quote, uint8_t code);
+
+/* tcp_deliver.c: received octets to the application. */
+void tcp_deliver(struct tcp_conn *conn, struct rte_mbuf *frame, uint32_t seq, uint64_t now_ns);
+void tcp_resume_all(struct net *net, uint64_t now_ns);
+
+/* tcp_output.c */
+void tcp_flush(struct net *net, uint64_t now_ns);
+bool tcp_busy(const struct net *net);
+uint32_t tcp_window(const struct tcp_conn *conn);
+/* RST for a segment that belongs to no connection (RFC 9293 §3.10.7.1). */
+void tcp_refuse(struct net *net, uint32_t dst, const struct tcp_header *in, uint32_t in_len,
+                uint64_t now_ns);
+void tcp_send_rst(struct tcp_conn *conn, uint64_t now_ns);
+void tcp_send_keep_alive(struct tcp_conn *conn, uint64_t now_ns);
+/* An ACK no later than the configured delay. */
+void tcp_ack_later(struct tcp_conn *conn, uint64_t now_ns);
+
+/* tcp_timer.c */
+void tcp_timer(struct timer *timer, uint64_t now_ns);
+void tcp_retransmit_arm(struct tcp_conn *conn, uint64_t now_ns);
+void tcp_retransmit_disarm(struct tcp_conn *conn);
+void tcp_persist_arm(struct tcp_conn *conn, uint64_t now_ns);
+void tcp_life_arm(struct tcp_conn *conn, uint32_t after_ms, uint64_t now_ns);
+void tcp_keep_alive_arm(struct tcp_conn *conn, uint64_t now_ns);
+/* Takes a round-trip sample into the RTO (RFC 6298). */
+void tcp_rtt_sample(struct tcp_conn *conn, uint64_t rtt_ns);
+
+/* tcp_cc.c: NewReno (RFC 5681, RFC 6582). */
+void tcp_cc_init(struct tcp_conn *conn);
+void tcp_cc_acked(struct tcp_conn *conn, uint32_t ack, uint32_t len);
+void tcp_cc_dup_ack(struct tcp_conn *conn);
+void tcp_cc_timeout(struct tcp_conn *conn);
+void tcp_cc_idle(struct tcp_conn *conn, uint64_t now_ns);
+/* Octets that may be outstanding. */
+uint32_t tcp_cc_allowance(const struct tcp_conn *conn);
+
+#define TCP_NS_PER_MS 1000000ull
+#define TCP_RTO_MS_INITIAL 1000u   /* RFC 6298 (2.1) */
+#define TCP_RTO_MS_AFTER_SYN 3000u /* RFC 6298 (5.7) */
+#define TCP_SEND_MSS_MIN 64u       /* whatever a peer asks for: a segment is worth its header */
+
+static inline bool tcp_synchronised(const struct tcp_conn *conn)
+{
+    return conn->state >= TCP_ESTABLISHED;
+}
+
+/* Something sent is not acknowledged. */
+static inline bool tcp_outstanding(const struct tcp_conn *conn)
+{
+    return conn->snd_una != conn->snd_max;
+}
+
+/* The sequence number of our FIN, when there is one. */
+static inline uint32_t tcp_fin_at(const struct tcp_conn *conn)
+{
+    return conn->queue.seq + conn->queue.len;
+}
+
+#endif

@@ -1,0 +1,38 @@
+/* What a connection has received and not yet handed on: frames in order of sequence, without
+ * overlap. First come those the application left, then, after gaps, those that came too early.
+ * Small neighbours are put together into one frame, so that many tiny segments cannot use frames
+ * up. */
+#ifndef IO_TCP_TCP_HELD_H
+#define IO_TCP_TCP_HELD_H
+
+#include "io/frame.h"
+
+struct tcp_held {
+    struct tcp_held *next;
+    struct rte_mbuf *frame; /* payload only */
+    uint32_t seq;
+};
+
+/* All the places of a net: its bound on frames kept. */
+struct tcp_held_pool {
+    struct tcp_held *free;
+};
+
+struct tcp_held_list {
+    struct tcp_held *head;
+};
+
+/* Keeps what of the payload at `seq` is not there yet; takes the frame. ERR_DUPLICATE when all of
+ * it is; ERR_FULL when no place is left: then some or all of it was not kept. */
+MUST_CHECK enum err tcp_held_put(struct tcp_held_list *list, struct tcp_held_pool *pool,
+                                 struct rte_mbuf *frame, uint32_t seq);
+
+/* The first sequence number at or after `seq` that is missing. */
+uint32_t tcp_held_reach(const struct tcp_held_list *list, uint32_t seq);
+
+/* Drops the first `len` octets of the head, at most all of them. */
+void tcp_held_release(struct tcp_held_list *list, struct tcp_held_pool *pool, uint16_t len);
+
+void tcp_held_clear(struct tcp_held_list *list, struct tcp_held_pool *pool);
+
+#endif

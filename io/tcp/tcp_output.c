@@ -1,0 +1,312 @@
+/* Segments out: made at the flush, from references to chunks, as few as hold what is due. */
+#include "io/net/checksum.h"
+#include "io/net/eth.h"
+#include "io/net/ip4.h"
+#include "io/tcp/tcp_conn.h"
+
+#define RST_PER_S 1000u
+#define SEGMENT_OVERHEAD (IP4_HEADER_LEN + TCP_HEADER_LEN)
+#define NO_FRAME_RETRY_NS TCP_NS_PER_MS
+
+static uint32_t min_u32(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Octets from rcv_nxt on that the peer may send. The right edge never moves left (RFC 9293
+ * SHLD-14), and moves right in steps worth a segment (§3.8.6.2.2). */
+uint32_t tcp_window(const struct tcp_conn *conn)
+{
+    const struct net_config *config = &conn->net->config;
+    uint32_t unread = conn->rcv_nxt - conn->rcv_read;
+    uint32_t room = unread < config->recv_len_max ? config->recv_len_max - unread : 0;
+    uint32_t offered = seq_lt(conn->rcv_nxt, conn->rcv_edge) ? conn->rcv_edge - conn->rcv_nxt : 0;
+    uint32_t step = min_u32(config->recv_len_max / 2, conn->mss);
+    return room < offered + step ? offered : room;
+}
+
+/* The window field, rounded up so that the edge does not move left by rounding; sets the edge. */
+static uint16_t window_field(struct tcp_conn *conn, bool syn)
+{
+    uint8_t scale = syn ? 0 : conn->rcv_wscale;
+    uint32_t window = tcp_window(conn);
+    uint32_t field = (window + (1u << scale) - 1) >> scale;
+    field = min_u32(field, UINT16_MAX);
+    conn->rcv_edge = seq_max(conn->rcv_edge, conn->rcv_nxt + (field << scale));
+    return (uint16_t)field;
+}
+
+/* Fills the checksum in, or leaves the pseudo-header's sum for the port to go on with. */
+static void checksum_fill(struct net *net, struct rte_mbuf *frame, uint32_t dst, uint8_t header_len)
+{
+    uint64_t sum = checksum_pseudo(net->config.addr, dst, IP4_PROTOCOL_TCP, frame->data_len);
+    uint16_t field;
+    if ((net->port->offloads & PORT_TX_TCP_CHECKSUM) != 0) {
+        frame->ol_flags |= RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_TCP_CKSUM;
+        frame->l2_len = ETH_HEADER_LEN;
+        frame->l3_len = IP4_HEADER_LEN;
+        frame->l4_len = header_len;
+        field = checksum_fold(sum);
+    } else {
+        field = checksum_of(checksum_add(sum, frame_bytes(frame)));
+    }
+    struct writer w =
+        writer_over(rte_pktmbuf_mtod_offset(frame, uint8_t *, TCP_CHECKSUM_AT), sizeof field);
+    writer_u16(&w, field);
+}
+
+/* Sends a frame that holds the payload. */
+static void header_send(struct net *net, struct rte_mbuf *frame, const struct tcp_header *header,
+                        uint32_t dst, uint64_t now_ns)
+{
+    uint8_t header_len = tcp_header_len(header);
+    struct writer w = frame_prepend(frame, header_len);
+    tcp_header_write(&w, header);
+    checksum_fill(net, frame, dst, header_len);
+    ip4_send(net, frame, IP4_PROTOCOL_TCP, dst, now_ns);
+}
+
+static struct tcp_header header_of(struct tcp_conn *conn, uint32_t seq, uint8_t flags)
+{
+    struct tcp_header header = {
+        .src_port = conn->local_port, .dst_port = conn->peer_port, .seq = seq, .flags = flags
+    };
+    bool syn = (flags & TCP_SYN) != 0;
+    if (syn) {
+        header.has_mss = true;
+        header.mss = (uint16_t)(conn->net->config.mtu - SEGMENT_OVERHEAD);
+        /* In a SYN|ACK only in answer to one (RFC 7323 §2.2): rcv_wscale is 0 otherwise. */
+        header.has_wscale = (flags & TCP_ACK) == 0 || conn->wscale_agreed;
+        header.wscale = conn->rcv_wscale;
+    }
+    if ((flags & TCP_ACK) != 0) {
+        header.ack = conn->rcv_nxt;
+        header.window = window_field(conn, syn);
+        conn->ack_now = false;
+        conn->unacked_len = 0;
+        wheel_disarm(&conn->net->wheel, &conn->ack_timer);
+    } else {
+        header.window = (uint16_t)min_u32(conn->net->config.recv_len_max, UINT16_MAX);
+    }
+    return header;
+}
+
+/* One segment with `len` queued octets from `seq` on. False when there was no frame for it: then a
+ * timer looks at the connection again. */
+static bool segment_send(struct tcp_conn *conn, uint32_t seq, uint32_t len, uint8_t flags,
+                         uint64_t now_ns)
+{
+    struct net *net = conn->net;
+    struct rte_mbuf *frame = net_frame_take(net);
+    if (frame == NULL) {
+        wheel_arm(&net->wheel, &conn->ack_timer, now_ns + NO_FRAME_RETRY_NS);
+        return false;
+    }
+    if (len > 0) {
+        struct writer w = frame_append(frame, (uint16_t)len);
+        tcp_queue_copy(&conn->queue, seq, len, &w);
+        ASSERT(w.err == ERR_OK);
+    }
+    struct tcp_header header = header_of(conn, seq, flags);
+    header_send(net, frame, &header, conn->peer_addr, now_ns);
+    uint32_t seq_len = len + ((flags & (TCP_SYN | TCP_FIN)) != 0);
+    if (seq_len == 0)
+        return true;
+
+    bool again = seq_lt(seq, conn->snd_max);
+    if (again) {
+        net_count(net, NET_TCP_RETRANSMITS);
+        conn->rtt_timing = false; /* Karn: its acknowledgment would be ambiguous */
+    } else if (!conn->rtt_timing) {
+        conn->rtt_timing = true;
+        conn->rtt_seq = seq + seq_len;
+        conn->rtt_ns = now_ns;
+    }
+    conn->snd_max = seq_max(conn->snd_max, seq + seq_len);
+    conn->sent_ns = now_ns;
+    return true;
+}
+
+/* Whether to send `len` octets now, or wait for more window (RFC 9293 §3.8.6.2.1, without Nagle).
+ */
+static bool worth_sending(const struct tcp_conn *conn, uint32_t len, uint32_t queued)
+{
+    return len > 0 && (len == conn->mss || len == queued || len >= conn->snd_wnd_max / 2 ||
+                       seq_lt(conn->snd_nxt, conn->snd_max) || conn->probe);
+}
+
+static bool fin_due(const struct tcp_conn *conn, uint32_t at)
+{
+    return conn->fin_queued && at == tcp_fin_at(conn);
+}
+
+/* The next segment from snd_nxt on. False when there is none to send. */
+static bool next_send(struct tcp_conn *conn, uint64_t now_ns)
+{
+    uint32_t fin_at = tcp_fin_at(conn);
+    if (seq_lt(fin_at, conn->snd_nxt))
+        return false; /* the FIN is out */
+    uint32_t queued = fin_at - conn->snd_nxt;
+    uint32_t flight = conn->snd_nxt - conn->snd_una;
+    uint32_t cwnd = tcp_cc_allowance(conn);
+    uint32_t allowed = min_u32(conn->snd_wnd, cwnd);
+    uint32_t room = allowed > flight ? allowed - flight : 0;
+    uint32_t len = min_u32(min_u32(queued, room), conn->mss);
+    if (queued > len && cwnd < flight + conn->mss)
+        conn->cwnd_limited = true;
+    bool fin = fin_due(conn, conn->snd_nxt + len);
+    if (!fin && !worth_sending(conn, len, queued))
+        return false;
+    uint8_t flags = TCP_ACK;
+    if (len > 0 && len == queued)
+        flags |= TCP_PSH;
+    if (fin)
+        flags |= TCP_FIN;
+    if (!segment_send(conn, conn->snd_nxt, len, flags, now_ns))
+        return false;
+    conn->snd_nxt += len + fin;
+    conn->probe = false;
+    if (conn->persisting || !timer_armed(&conn->retransmit_timer)) {
+        if (conn->persisting)
+            conn->backoff = 0;
+        tcp_retransmit_arm(conn, now_ns);
+    }
+    return true;
+}
+
+/* The first unacknowledged segment again, beside the stream (fast retransmit). */
+static void head_resend(struct tcp_conn *conn, uint64_t now_ns)
+{
+    conn->resend_head = false;
+    if (!tcp_outstanding(conn))
+        return;
+    uint32_t sent = min_u32(conn->snd_max - conn->snd_una, conn->queue.len);
+    uint32_t len = min_u32(sent, conn->mss);
+    bool fin = fin_due(conn, conn->snd_una + len) && seq_lt(conn->snd_una + len, conn->snd_max);
+    if (len == 0 && !fin)
+        return;
+    net_count(conn->net, NET_TCP_FAST_RETRANSMITS);
+    segment_send(conn, conn->snd_una, len, TCP_ACK | (fin ? TCP_FIN : 0), now_ns);
+}
+
+/* One octet beyond a closed window, so that the peer says whether it is open again (RFC 9293
+ * §3.8.6.1). */
+static void window_probe(struct tcp_conn *conn, uint64_t now_ns)
+{
+    conn->probe = false;
+    if (conn->snd_nxt != conn->snd_una || conn->queue.len == 0)
+        return;
+    net_count(conn->net, NET_TCP_PROBES);
+    segment_send(conn, conn->snd_una, 1, TCP_ACK, now_ns);
+}
+
+static void stream_send(struct tcp_conn *conn, uint64_t now_ns)
+{
+    if (conn->resend_head)
+        head_resend(conn, now_ns);
+    conn->cwnd_limited = false;
+    if (!tcp_outstanding(conn))
+        tcp_cc_idle(conn, now_ns);
+    while (next_send(conn, now_ns))
+        ;
+    if (conn->probe)
+        window_probe(conn, now_ns);
+    bool waiting = conn->snd_nxt == conn->snd_una && conn->queue.len > 0;
+    if (waiting && !(conn->persisting && timer_armed(&conn->retransmit_timer)))
+        tcp_persist_arm(conn, now_ns);
+}
+
+static void conn_output(struct tcp_conn *conn, uint64_t now_ns)
+{
+    switch ((enum tcp_state)conn->state) {
+    case TCP_CLOSED:
+        tcp_conn_reap(conn);
+        return;
+    case TCP_SYN_SENT:
+    case TCP_SYN_RECEIVED:
+        if (conn->snd_nxt == conn->iss) {
+            uint8_t flags = conn->state == TCP_SYN_SENT ? TCP_SYN : TCP_SYN | TCP_ACK;
+            if (segment_send(conn, conn->iss, 0, flags, now_ns))
+                conn->snd_nxt = conn->iss + 1;
+            if (!timer_armed(&conn->retransmit_timer))
+                tcp_retransmit_arm(conn, now_ns);
+        }
+        break;
+    case TCP_ESTABLISHED:
+    case TCP_FIN_WAIT_1:
+    case TCP_FIN_WAIT_2:
+    case TCP_CLOSE_WAIT:
+    case TCP_CLOSING:
+    case TCP_LAST_ACK:
+        stream_send(conn, now_ns);
+        break;
+    case TCP_TIME_WAIT:
+        break;
+    }
+    if (conn->ack_now && conn->state != TCP_SYN_SENT)
+        segment_send(conn, conn->snd_max, 0, TCP_ACK, now_ns);
+}
+
+/* Those that are on the list now; who comes on it meanwhile waits for the next flush. */
+void tcp_flush(struct net *net, uint64_t now_ns)
+{
+    struct tcp_conn_list *out = &net->tcp.out;
+    const struct tcp_conn *last = TAILQ_LAST(out, tcp_conn_list);
+    bool more = last != NULL;
+    while (more) {
+        struct tcp_conn *conn = TAILQ_FIRST(out);
+        more = conn != last;
+        TAILQ_REMOVE(out, conn, out_link);
+        conn->on_out = false;
+        conn_output(conn, now_ns);
+    }
+}
+
+bool tcp_busy(const struct net *net)
+{
+    const struct tcp_table *tcp = &net->tcp;
+    bool feed = !TAILQ_EMPTY(&tcp->starved) && tcp->ref_pool.free != NULL;
+    return !TAILQ_EMPTY(&tcp->out) || !TAILQ_EMPTY(&tcp->resume) || feed;
+}
+
+void tcp_ack_later(struct tcp_conn *conn, uint64_t now_ns)
+{
+    if (!timer_armed(&conn->ack_timer))
+        wheel_arm(&conn->net->wheel, &conn->ack_timer,
+                  now_ns + conn->net->config.ack_delay_ms * TCP_NS_PER_MS);
+}
+
+void tcp_send_keep_alive(struct tcp_conn *conn, uint64_t now_ns)
+{
+    net_count(conn->net, NET_TCP_KEEP_ALIVES);
+    segment_send(conn, conn->snd_una - 1, 0, TCP_ACK, now_ns);
+}
+
+void tcp_send_rst(struct tcp_conn *conn, uint64_t now_ns)
+{
+    net_count(conn->net, NET_TCP_RESETS_OUT);
+    segment_send(conn, conn->snd_max, 0, TCP_RST | TCP_ACK, now_ns);
+}
+
+void tcp_refuse(struct net *net, uint32_t dst, const struct tcp_header *in, uint32_t in_len,
+                uint64_t now_ns)
+{
+    if (!net_budget_take(&net->rst_budget, RST_PER_S, now_ns)) {
+        net_count(net, NET_TCP_THROTTLED);
+        return;
+    }
+    struct tcp_header header = { .src_port = in->dst_port,
+                                 .dst_port = in->src_port,
+                                 .flags = TCP_RST };
+    if ((in->flags & TCP_ACK) != 0) {
+        header.seq = in->ack;
+    } else {
+        header.flags |= TCP_ACK;
+        header.ack = in->seq + in_len;
+    }
+    struct rte_mbuf *frame = net_frame_take(net);
+    if (frame == NULL)
+        return;
+    net_count(net, NET_TCP_RESETS_OUT);
+    header_send(net, frame, &header, dst, now_ns);
+}

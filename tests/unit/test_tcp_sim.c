@@ -1,0 +1,420 @@
+/* Two stacks over a bad network in virtual time: every octet arrives in order, or the connection
+ * ends with a stated reason; nothing is left behind. A failure prints its seed; STARLING_SEED=N
+ * runs that one alone, STARLING_SEEDS=N as many as that. */
+#include "base/prng.h"
+#include "io/impair.h"
+#include "io/net/net.h"
+#include "io/port_mem.h"
+#include "io/tcp/tcp.h"
+#include "tests/support/support.h"
+
+#include <stdlib.h>
+
+#define MS 1000000ull
+#define TURN_NS 10000ull
+#define SECOND (1000 * MS)
+#define SEEDS_QUICK 300
+#define FRAMES 4096
+#define CHUNKS 256
+#define CHUNK_LEN 4096
+#define PORT 2775
+#define LIFE_MAX (4 * 3600 * SECOND)
+
+enum story { BULK, HALF_CLOSE, CHAT, ABORT, VANISH, STORY_COUNT };
+
+struct side {
+    struct world *world;
+    struct prng prng;
+    struct port *port; /* the impairment */
+    struct net *net;
+    struct chunk_pool *chunks;
+    struct tcp_conn *conn;
+    uint32_t goal; /* octets to send */
+    uint32_t sent;
+    uint32_t got;
+    uint64_t resume_ns; /* 0: not stalled */
+    uint32_t stall_ppm;
+    uint32_t piece_max;
+    bool full;
+    bool opened, peer_closed, closing, closed, aborted;
+    bool close_after_peer;
+    enum err why;
+};
+
+struct world {
+    uint64_t seed;
+    uint64_t now_ns;
+    uint64_t trouble_ns; /* when ABORT or VANISH strikes */
+    enum story story;
+    struct impair_config impairment;
+    struct side sides[2]; /* client, server */
+};
+
+static struct rte_mempool *frames;
+static struct {
+    const char *reason;
+    uint64_t value;
+} tally[64];
+static size_t tally_count;
+
+static uint8_t octet_at(const struct side *sender, uint32_t at)
+{
+    return (uint8_t)(at * 131 + (at >> 9) + sender->world->seed +
+                     (sender == &sender->world->sides[0] ? 0 : 77));
+}
+
+#define sim_check(world, condition)                                                                \
+    do {                                                                                           \
+        if (!(condition))                                                                          \
+            fail_msg("seed %lu at %.3f s: %s", (unsigned long)(world)->seed,                       \
+                     (double)(world)->now_ns / 1e9, #condition);                                   \
+    } while (0)
+
+static void on_opened(void *ctx, struct tcp_conn *conn)
+{
+    struct side *side = ctx;
+    sim_check(side->world, !side->opened && !side->closed);
+    side->opened = true;
+    side->conn = conn;
+}
+
+static size_t on_received(void *ctx, struct tcp_conn *conn, struct span in)
+{
+    struct side *side = ctx;
+    struct world *world = side->world;
+    const struct side *sender = side == &world->sides[0] ? &world->sides[1] : &world->sides[0];
+    sim_check(world, side->opened && !side->closed && !side->peer_closed && conn == side->conn);
+    sim_check(world, in.len > 0 && side->resume_ns == 0);
+    size_t take = in.len;
+    if (prng_below(&side->prng, 1000000) < side->stall_ppm) {
+        take = prng_below(&side->prng, in.len);
+        side->resume_ns = world->now_ns + 1 + prng_below(&side->prng, 3 * SECOND);
+    }
+    for (size_t i = 0; i < take; i++)
+        if (in.bytes[i] != octet_at(sender, side->got + (uint32_t)i))
+            fail_msg("seed %lu: octet %zu is wrong", (unsigned long)world->seed, side->got + i);
+    side->got += (uint32_t)take;
+    return take;
+}
+
+static void on_writable(void *ctx, struct tcp_conn *conn)
+{
+    struct side *side = ctx;
+    sim_check(side->world, side->full && conn == side->conn && tcp_send_room(conn) > 0);
+    side->full = false;
+}
+
+static void on_peer_closed(void *ctx, struct tcp_conn *conn)
+{
+    struct side *side = ctx;
+    (void)conn;
+    sim_check(side->world, side->opened && !side->peer_closed && !side->closed);
+    side->peer_closed = true;
+}
+
+static void on_closed(void *ctx, struct tcp_conn *conn, enum err why)
+{
+    struct side *side = ctx;
+    (void)conn;
+    sim_check(side->world, !side->closed && !side->aborted);
+    side->closed = true;
+    side->conn = NULL;
+    side->why = why;
+}
+
+static const struct tcp_app app = { on_opened, on_received, on_writable, on_peer_closed,
+                                    on_closed };
+
+static void *on_accepted(void *ctx, struct tcp_conn *conn)
+{
+    struct side *side = ctx;
+    sim_check(side->world, side->conn == NULL);
+    side->conn = conn;
+    return side;
+}
+
+static uint32_t draw(struct prng *prng, uint32_t least, uint32_t most)
+{
+    return least + (uint32_t)prng_below(prng, most - least + 1);
+}
+
+static void impairment_draw(struct world *world, struct prng *prng)
+{
+    static const uint32_t losses[] = { 0, 1000, 10000, 50000, 100000, 300000 };
+    struct impair_config *config = &world->impairment;
+    *config = (struct impair_config){ .loss_ppm = losses[prng_below(prng, COUNT(losses))],
+                                      .delay_ns = prng_below(prng, 80) * MS,
+                                      .reorder_ns = 40 * MS };
+    if (prng_below(prng, 2) == 0)
+        config->reorder_ppm = draw(prng, 0, 100000);
+    if (prng_below(prng, 2) == 0)
+        config->duplicate_ppm = draw(prng, 0, 100000);
+    if (prng_below(prng, 2) == 0)
+        config->corrupt_ppm = draw(prng, 0, 50000);
+    if (prng_below(prng, 2) == 0)
+        config->jitter_ns = prng_below(prng, 20) * MS;
+}
+
+static void side_open(struct world *world, uint32_t end, struct port *port, struct prng *prng,
+                      uint16_t mtu)
+{
+    static const uint32_t windows[] = { 1500, 4000, 65535, 262144, 1000000 };
+    struct fault fault = { "" };
+    struct side *side = &world->sides[end];
+    side->world = world;
+    prng_init(&side->prng, world->seed * 2 + end);
+    struct impair_config impairment = world->impairment;
+    impairment.seed = world->seed * 2 + end;
+    side->port = impair_open(port, &impairment, &fault);
+    sim_check(world, side->port != NULL);
+    struct net_config config = { .addr = 0x0a630001 + end,
+                                 .prefix_len = 24,
+                                 .mtu = mtu,
+                                 .seed = { prng_next(prng), prng_next(prng) },
+                                 .numa_node = SOCKET_ID_ANY,
+                                 .conn_cap = 4,
+                                 .held_cap = 512,
+                                 .send_len_max = windows[prng_below(prng, COUNT(windows))],
+                                 .recv_len_max = windows[prng_below(prng, COUNT(windows))],
+                                 .time_wait_ms = 2000,
+                                 .keep_alive_ms = 20000 };
+    side->piece_max = config.send_len_max < CHUNK_LEN ? config.send_len_max : CHUNK_LEN;
+    side->net = net_create(side->port, &config, world->now_ns, &fault);
+    sim_check(world, side->net != NULL);
+    side->chunks = chunk_pool_create(CHUNKS, CHUNK_LEN, SOCKET_ID_ANY);
+    sim_check(world, side->chunks != NULL);
+    side->goal = prng_below(prng, 4) == 0 ? 0 : draw(prng, 1, 200000);
+    side->stall_ppm = prng_below(prng, 3) == 0 ? 100000 : 0;
+}
+
+static void world_open(struct world *world, uint64_t seed)
+{
+    struct prng prng;
+    prng_init(&prng, seed);
+    *world = (struct world){ .seed = seed, .now_ns = SECOND + prng_below(&prng, SECOND) };
+    world->story = (enum story)prng_below(&prng, STORY_COUNT);
+    world->trouble_ns = world->now_ns + prng_below(&prng, 5 * SECOND);
+    impairment_draw(world, &prng);
+    struct fault fault = { "" };
+    struct port *ends[2];
+    struct port_mem_config config = { .frames = { frames, frames }, .depth = 512 };
+    sim_check(world, port_mem_open(&config, ends, &fault));
+    uint16_t mtu = (uint16_t)(prng_below(&prng, 2) == 0 ? 1500 : draw(&prng, 576, 1500));
+    for (uint32_t end = 0; end < 2; end++)
+        side_open(world, end, ends[end], &prng, mtu);
+    world->sides[1].close_after_peer = world->story == HALF_CLOSE;
+    struct side *client = &world->sides[0];
+    struct side *server = &world->sides[1];
+    sim_check(world, tcp_listen(server->net, PORT, &app, on_accepted, server) == ERR_OK);
+    client->conn = tcp_connect(client->net, (struct tcp_endpoint){ 0x0a630002, PORT }, &app, client,
+                               world->now_ns);
+    sim_check(world, client->conn != NULL);
+}
+
+/* Queues a piece of the stream, laid out in a chunk. */
+static bool piece_send(struct side *side)
+{
+    struct world *world = side->world;
+    uint32_t len = draw(&side->prng, 1, world->story == CHAT ? 200 : side->piece_max);
+    len = len > side->goal - side->sent ? side->goal - side->sent : len;
+    struct chunk *chunk = chunk_take(side->chunks);
+    if (chunk == NULL)
+        return false; /* all queued: some come back with the next acknowledgment */
+    struct writer w = chunk_writer(chunk);
+    for (uint32_t i = 0; i < len; i++)
+        writer_u8(&w, octet_at(side, side->sent + i));
+    chunk_commit(chunk, &w);
+    enum err err = tcp_send(side->conn, chunk, 0, len, world->now_ns);
+    chunk_give(chunk);
+    sim_check(world, err == ERR_OK || err == ERR_FULL);
+    side->full = err == ERR_FULL;
+    if (err == ERR_OK)
+        side->sent += len;
+    return err == ERR_OK;
+}
+
+static void side_work(struct side *side)
+{
+    struct world *world = side->world;
+    if (side->conn == NULL || !side->opened)
+        return;
+    if (side->resume_ns != 0 && world->now_ns >= side->resume_ns) {
+        side->resume_ns = 0;
+        tcp_resume(side->conn, world->now_ns);
+    }
+    uint32_t pieces = world->story == CHAT ? 1 : 100;
+    while (!side->full && side->sent < side->goal && pieces-- > 0)
+        if (!piece_send(side))
+            break;
+    bool all_sent = side->sent == side->goal;
+    if (all_sent && !side->closing && (!side->close_after_peer || side->peer_closed)) {
+        side->closing = true;
+        tcp_close(side->conn, world->now_ns);
+    }
+}
+
+static void trouble(struct world *world)
+{
+    if (world->trouble_ns > world->now_ns)
+        return;
+    world->trouble_ns = UINT64_MAX;
+    struct side *side = &world->sides[world->seed % 2];
+    if (world->story == ABORT && side->conn != NULL && side->opened) {
+        tcp_abort(side->conn, world->now_ns);
+        side->aborted = true;
+        side->conn = NULL;
+    }
+    if (world->story == VANISH) {
+        const struct impair_config nothing = { .loss_ppm = 1000000 };
+        impair_set(world->sides[0].port, &nothing);
+        impair_set(world->sides[1].port, &nothing);
+    }
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static void world_turn(struct world *world)
+{
+    trouble(world);
+    uint64_t next = world->trouble_ns;
+    bool moved = false;
+    for (int end = 0; end < 2; end++) {
+        struct side *side = &world->sides[end];
+        uint64_t sent = counter_read(&side->port->counters.tx_frames);
+        impair_step(side->port, world->now_ns);
+        moved = net_rx(side->net, world->now_ns) == FRAME_BURST || moved;
+        net_timers(side->net, world->now_ns);
+        side_work(side);
+        net_flush(side->net, world->now_ns);
+        moved = counter_read(&side->port->counters.tx_frames) != sent || moved;
+        next = earlier(next, net_next_ns(side->net));
+        next = earlier(next, impair_next_ns(side->port));
+        if (side->resume_ns != 0 && side->conn != NULL)
+            next = earlier(next, side->resume_ns);
+        if (side->conn != NULL && side->opened && !side->full && side->sent < side->goal)
+            next = earlier(next, world->now_ns + MS);
+    }
+    sim_check(world, moved || next != UINT64_MAX || world->sides[0].conn == NULL);
+    if (moved || next <= world->now_ns)
+        world->now_ns += TURN_NS;
+    else
+        world->now_ns = earlier(next, world->now_ns + 100 * SECOND);
+}
+
+static bool over(const struct side *side)
+{
+    return side->closed || side->aborted;
+}
+
+/* What the stacks went through, so that the test knows that it tried it. */
+static uint64_t hits(const char *reason)
+{
+    for (size_t i = 0; i < tally_count; i++)
+        if (strcmp(tally[i].reason, reason) == 0)
+            return tally[i].value;
+    return 0;
+}
+
+static void tally_add(void *ctx, const char *layer, const char *reason, uint64_t value)
+{
+    (void)ctx;
+    if (strcmp(layer, "tcp") != 0)
+        return;
+    size_t i = 0;
+    while (i < tally_count && strcmp(tally[i].reason, reason) != 0)
+        i++;
+    assert_true(i < COUNT(tally));
+    if (i == tally_count)
+        tally[tally_count++].reason = reason;
+    tally[i].value += value;
+}
+
+static void judge(struct world *world)
+{
+    struct side *client = &world->sides[0];
+    struct side *server = &world->sides[1];
+    const struct impair_config *impairment = &world->impairment;
+    sim_check(world, client->got <= server->sent && server->got <= client->sent);
+    if (client->closed && client->why == ERR_OK)
+        sim_check(world, server->got == client->goal && client->got == server->goal);
+    if (server->closed && server->why == ERR_OK)
+        sim_check(world, client->got == server->goal && server->got == client->goal);
+    bool gentle = impairment->loss_ppm <= 50000 && impairment->corrupt_ppm <= 20000;
+    if (world->story != ABORT && world->story != VANISH && gentle) {
+        sim_check(world, client->closed && client->why == ERR_OK);
+        sim_check(world, server->closed && server->why == ERR_OK);
+    }
+    if (world->story == VANISH || world->story == ABORT)
+        return;
+    for (int end = 0; end < 2; end++)
+        sim_check(world, world->sides[end].why == ERR_OK || world->sides[end].why == ERR_TIMEOUT ||
+                             world->sides[end].why == ERR_UNREACHABLE ||
+                             world->sides[end].why == ERR_RESET);
+}
+
+static void world_close(struct world *world)
+{
+    for (int end = 0; end < 2; end++) {
+        struct side *side = &world->sides[end];
+        sim_check(world, net_conn_count(side->net) == 0);
+        sim_check(world, chunk_pool_free_count(side->chunks) == CHUNKS);
+        net_counters(side->net, tally_add, NULL);
+        net_destroy(side->net);
+        chunk_pool_destroy(side->chunks);
+    }
+    port_close(world->sides[0].port);
+    port_close(world->sides[1].port);
+    sim_check(world, rte_mempool_avail_count(frames) == FRAMES);
+}
+
+static void run(uint64_t seed)
+{
+    static struct world world;
+    world_open(&world, seed);
+    uint64_t limit = world.now_ns + LIFE_MAX;
+    /* The server may never hear of a client that gave up on its SYN. */
+    while (!over(&world.sides[0]) || (world.sides[1].conn != NULL && !over(&world.sides[1]))) {
+        world_turn(&world);
+        sim_check(&world, world.now_ns < limit);
+    }
+    uint64_t rest = world.now_ns + 200 * SECOND; /* TIME-WAIT, half-open and neighbours run out */
+    while (world.now_ns < rest)
+        world_turn(&world);
+    judge(&world);
+    world_close(&world);
+}
+
+static void every_octet_arrives_or_the_end_has_a_reason(void **state)
+{
+    (void)state;
+    struct fault fault = { "" };
+    frames = frame_pool_create("sim", FRAMES, SOCKET_ID_ANY, &fault);
+    assert_non_null(frames);
+    const char *one = getenv("STARLING_SEED");
+    const char *many = getenv("STARLING_SEEDS");
+    uint64_t first = one != NULL ? strtoull(one, NULL, 10) : 1;
+    uint64_t last = one != NULL ? first : many != NULL ? strtoull(many, NULL, 10) : SEEDS_QUICK;
+    for (uint64_t seed = first; seed <= last; seed++)
+        run(seed);
+    rte_mempool_free(frames);
+    static const char *const wanted[] = { "checksum",      "duplicate",        "out_of_order",
+                                          "out_of_window", "challenges",       "retransmits",
+                                          "rto",           "fast_retransmits", "probes",
+                                          "keep_alives",   "resets_in",        "resets_out",
+                                          "timeouts",      "send_ref_full",    "rst_blind" };
+    for (size_t i = 0; one == NULL && i < COUNT(wanted); i++)
+        if (hits(wanted[i]) == 0)
+            fail_msg("%s never happened: the seeds try too little", wanted[i]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_octet_arrives_or_the_end_has_a_reason),
+    };
+    eal_for_tests();
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

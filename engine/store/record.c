@@ -134,6 +134,7 @@ enum err record_pending_read(struct span in, struct record_pending *out)
     out->flags = reader_u8(&r);
     out->not_before_ms = reader_u64(&r);
     out->expiry_ms = reader_u64(&r);
+    out->accepted_ms = reader_u64(&r);
     return reader_end(&r);
 }
 
@@ -147,6 +148,7 @@ void record_pending_write(struct writer *out, const struct record_pending *pendi
     writer_u8(out, pending->flags);
     writer_u64(out, pending->not_before_ms);
     writer_u64(out, pending->expiry_ms);
+    writer_u64(out, pending->accepted_ms);
 }
 
 enum err record_command_read(struct span in, struct record_command *out)

@@ -150,7 +150,8 @@ static void a_pending_entry_reads_back(void **state)
                                       .priority = 3,
                                       .flags = 1,
                                       .not_before_ms = 5,
-                                      .expiry_ms = 6 },
+                                      .expiry_ms = 6,
+                                      .accepted_ms = 7 },
                           got;
     struct writer w = writer_over(buf, sizeof buf);
     record_pending_write(&w, &pending);
@@ -162,6 +163,7 @@ static void a_pending_entry_reads_back(void **state)
     assert_int_equal(got.flags, 1);
     assert_int_equal(got.not_before_ms, 5);
     assert_int_equal(got.expiry_ms, 6);
+    assert_int_equal(got.accepted_ms, 7);
     check_strict("pending", &w, read_pending);
 }
 

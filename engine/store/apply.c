@@ -1,0 +1,310 @@
+/* What each kind of message does to the tables. Only store_txn_err() makes a transaction fail; any
+ * other verdict is the message's own, and is given before anything was written for it. */
+#include "engine/store/apply.h"
+
+#include "engine/store/blocks.h"
+#include "engine/store/keys.h"
+#include "engine/store/store_thread.h"
+
+static enum err put_u64(struct store_txn *txn, enum table_id table, uint64_t number,
+                        struct span value)
+{
+    struct table_key key = table_key_u64(number);
+    return table_put(txn, table, table_key_span(&key), value);
+}
+
+static enum err get_u64(struct store_txn *txn, enum table_id table, uint64_t number,
+                        struct span *value)
+{
+    struct table_key key = table_key_u64(number);
+    return table_get(txn, table, table_key_span(&key), value);
+}
+
+static enum err remove_u64(struct store_txn *txn, enum table_id table, uint64_t number)
+{
+    struct table_key key = table_key_u64(number);
+    return table_remove(txn, table, table_key_span(&key));
+}
+
+/* --- jobs --- */
+
+/* Leaves out what intake derives from its clock. */
+static bool same_job(const struct job *a, const struct job *b)
+{
+    return a->kind == b->kind && a->priority == b->priority && a->idempotent == b->idempotent &&
+           a->spi == b->spi && a->kvn == b->kvn && a->attempts_max == b->attempts_max &&
+           a->apdu_count == b->apdu_count &&
+           span_equal(span_of(a->eid.bytes, EID_LEN), span_of(b->eid.bytes, EID_LEN)) &&
+           span_equal(span_of(a->tar, sizeof a->tar), span_of(b->tar, sizeof b->tar)) &&
+           span_equal(span_of(a->script, a->script_len), span_of(b->script, b->script_len));
+}
+
+static bool same_key(const struct job *a, const struct job *b)
+{
+    return a->client == b->client &&
+           span_equal(span_of(a->key, a->key_len), span_of(b->key, b->key_len));
+}
+
+/* ERR_UNKNOWN: nobody used this key before. */
+static enum err earlier_job(struct apply *apply, struct store_txn *txn, uint64_t fingerprint,
+                            uint64_t *job_id)
+{
+    for (uint32_t nth = 0; (*job_id = idem_find(apply->idem, fingerprint, nth)) != 0; nth++) {
+        struct span value;
+        enum err err = get_u64(txn, TABLE_JOBS, *job_id, &value);
+        if (err == ERR_OK)
+            err = record_job_read(value, &apply->earlier);
+        if (err != ERR_OK)
+            return err == ERR_UNKNOWN ? ERR_CORRUPT : err;
+        if (same_key(&apply->job, &apply->earlier))
+            return same_job(&apply->job, &apply->earlier) ? ERR_DUPLICATE : ERR_CONFLICT;
+    }
+    return ERR_UNKNOWN;
+}
+
+static enum err idem_put(struct apply *apply, struct store_txn *txn, uint64_t fingerprint,
+                         uint64_t job_id)
+{
+    enum err err = idem_add(apply->idem, fingerprint, job_id);
+    if (err != ERR_OK)
+        return err;
+    struct table_key value = table_key_u64(fingerprint);
+    return put_u64(txn, TABLE_IDEM, job_id, table_key_span(&value));
+}
+
+static enum err job_write(struct apply *apply, struct store_txn *txn)
+{
+    const struct job *job = &apply->job;
+    struct writer w = writer_over(apply->buf, sizeof apply->buf);
+    record_job_write(&w, job);
+    enum err err = w.err != ERR_OK ? w.err : put_u64(txn, TABLE_JOBS, job->id, written(&w));
+    if (err != ERR_OK)
+        return err;
+    const struct record_pending pending = { .job_id = job->id,
+                                            .eid = job->eid,
+                                            .client = job->client,
+                                            .priority = job->priority,
+                                            .flags = job->idempotent ? 1 : 0,
+                                            .not_before_ms = job->not_before_ms,
+                                            .expiry_ms = job->expiry_ms,
+                                            .accepted_ms = job->accepted_ms };
+    w = writer_over(apply->buf, sizeof apply->buf);
+    record_pending_write(&w, &pending);
+    return put_u64(txn, TABLE_PENDING, job->id, written(&w));
+}
+
+static enum err job_put(struct apply *apply, struct store_txn *txn, struct msg *msg)
+{
+    struct job *job = &apply->job;
+    enum err err = record_job_read(msg_body(msg), job);
+    if (err != ERR_OK)
+        return err;
+    if (job->client >= LOG_STREAMS)
+        return ERR_RANGE;
+    uint64_t fingerprint = 0;
+    if (job->key_len > 0) {
+        fingerprint = idem_fingerprint(job->client, span_of(job->key, job->key_len));
+        err = earlier_job(apply, txn, fingerprint, &msg->id);
+        if (err != ERR_UNKNOWN)
+            return err;
+    }
+    job->id = apply->current.job + 1;
+    if (job->key_len > 0)
+        err = idem_put(apply, txn, fingerprint, job->id);
+    else
+        err = ERR_OK;
+    if (err == ERR_OK)
+        err = job_write(apply, txn);
+    if (err != ERR_OK)
+        return err;
+    msg->id = apply->current.job = job->id;
+    return ERR_OK;
+}
+
+static enum err body_fill(struct msg *msg, struct span value)
+{
+    struct writer w = msg_writer(msg);
+    writer_bytes(&w, value);
+    return msg_written(msg, &w);
+}
+
+static enum err fetch_job(struct store_txn *txn, struct msg *msg)
+{
+    struct span value;
+    enum err err = get_u64(txn, TABLE_JOBS, msg->id, &value);
+    if (err == ERR_OK)
+        err = body_fill(msg, value);
+    if (err != ERR_OK || (msg->flags & STORE_FETCH_EXACT) == 0)
+        return err;
+    struct table_key key = key_exact(&msg->eid, msg->part);
+    err = table_get(txn, TABLE_EXACT, table_key_span(&key), &value);
+    msg->flags &= (uint8_t)~STORE_EXACT_KNOWN;
+    if (err == ERR_OK) {
+        msg->value = table_key_number(value);
+        msg->flags |= STORE_EXACT_KNOWN;
+    }
+    return err == ERR_UNKNOWN ? ERR_OK : err;
+}
+
+/* --- commands --- */
+
+static enum err fetch_command(struct apply *apply, struct store_txn *txn, struct msg *msg)
+{
+    struct span value;
+    struct record_command command;
+    enum err err = get_u64(txn, TABLE_COMMANDS, msg->id, &value);
+    if (err == ERR_OK)
+        err = at_rest_read(value, apply->kek, apply->lanes, apply->clear, &command);
+    if (err != ERR_OK)
+        return err;
+    struct writer w = msg_writer(msg);
+    record_command_write(&w, &command);
+    return msg_written(msg, &w);
+}
+
+static enum err commit(struct apply *apply, struct store_txn *txn, const struct msg *msg)
+{
+    struct record_command command;
+    enum err err = record_command_read(msg_body(msg), &command);
+    if (err != ERR_OK)
+        return err;
+    struct writer w = writer_over(apply->buf, sizeof apply->buf);
+    err = at_rest_write(&w, &command, apply->kek, apply->lanes);
+    if (err == ERR_OK)
+        err = put_u64(txn, TABLE_COMMANDS, command.id, written(&w));
+    if (err != ERR_OK || (command.flags & RECORD_COMMAND_EXACT) == 0)
+        return err;
+    struct table_key key = key_exact(&command.eid, command.keyset);
+    struct table_key cntr = table_key_u64(command.cntr);
+    return table_put(txn, TABLE_EXACT, table_key_span(&key), table_key_span(&cntr));
+}
+
+static enum err attempt(struct store_txn *txn, const struct msg *msg)
+{
+    struct record_attempt record;
+    enum err err = record_attempt_read(msg_body(msg), &record);
+    if (err != ERR_OK)
+        return err;
+    struct table_key key = key_attempt(record.job_id, record.attempt, record.part);
+    return table_put(txn, TABLE_ATTEMPTS, table_key_span(&key), msg_body(msg));
+}
+
+/* Whether the job's outcome may be written: it is pending, or its pending entry was lost. */
+static enum err outcome_due(struct store_txn *txn, uint64_t job_id)
+{
+    enum err err = remove_u64(txn, TABLE_PENDING, job_id);
+    if (err != ERR_UNKNOWN)
+        return err;
+    struct span value;
+    err = get_u64(txn, TABLE_OUTCOMES, job_id, &value);
+    if (err != ERR_UNKNOWN)
+        return err == ERR_OK || err == ERR_CORRUPT ? ERR_DUPLICATE : err;
+    err = get_u64(txn, TABLE_JOBS, job_id, &value);
+    return err == ERR_CORRUPT ? ERR_OK : err;
+}
+
+/* What the job leaves behind when it ends: these go also with a second outcome, since they would
+ * otherwise be replayed at every start. */
+static enum err let_go(struct store_txn *txn, const struct record_result *record)
+{
+    enum err err = ERR_OK;
+    if (record->ends_command && record->command_id != 0)
+        err = remove_u64(txn, TABLE_COMMANDS, record->command_id);
+    if (record->uplink_id != 0 && (err == ERR_OK || err == ERR_UNKNOWN))
+        err = remove_u64(txn, TABLE_UPLINK, record->uplink_id);
+    return err == ERR_UNKNOWN ? ERR_OK : err;
+}
+
+static enum err result(struct apply *apply, struct store_txn *txn, struct msg *msg)
+{
+    struct record_result record;
+    enum err err = record_result_read(msg_body(msg), &record);
+    if (err != ERR_OK)
+        return err;
+    if (record.client >= LOG_STREAMS)
+        return ERR_RANGE;
+    enum err due = outcome_due(txn, record.job_id);
+    if (due != ERR_OK && due != ERR_DUPLICATE)
+        return due;
+    err = let_go(txn, &record);
+    if (err != ERR_OK || due == ERR_DUPLICATE)
+        return err != ERR_OK ? err : due;
+    err = put_u64(txn, TABLE_OUTCOMES, record.job_id, msg_body(msg));
+    if (err != ERR_OK)
+        return err;
+    const struct result_entry entry = { .job_id = record.job_id,
+                                        .finished_ms = record.finished_ms };
+    struct writer w = writer_over(apply->buf, sizeof apply->buf);
+    key_result_write(&w, &entry);
+    msg->client = record.client;
+    return log_append(txn, LOG_RESULTS, record.client, written(&w), &msg->value);
+}
+
+/* --- uplink, counters, key sets, devices --- */
+
+static enum err uplink_log(struct store_txn *txn, const struct msg *msg)
+{
+    struct record_uplink record;
+    enum err err = record_uplink_read(msg_body(msg), &record);
+    return err != ERR_OK ? err : put_u64(txn, TABLE_UPLINK, record.id, msg_body(msg));
+}
+
+static enum err block(struct apply *apply, struct store_txn *txn, struct msg *msg, uint64_t now_ms)
+{
+    if (msg->id >= SLOT_COUNT)
+        return ERR_RANGE;
+    uint32_t taken;
+    enum err err = block_take(txn, (uint32_t)msg->id, now_ms, apply->accept_clock, &taken);
+    if (err == ERR_OK)
+        msg->value = taken;
+    return err;
+}
+
+static enum err keyset(struct apply *apply, struct store_txn *txn, const struct msg *msg)
+{
+    const struct key_keyset record = { .eid = msg->eid, .keyset = msg->part, .flags = msg->flags };
+    struct writer w = writer_over(apply->buf, sizeof apply->buf);
+    key_keyset_write(&w, &record);
+    return put_u64(txn, TABLE_KEYSETS, ++apply->current.keyset, written(&w));
+}
+
+enum err apply_msg(struct apply *apply, struct store_txn *txn, struct msg *msg, uint64_t now_ms)
+{
+    struct span eid = span_of(msg->eid.bytes, EID_LEN);
+    switch ((enum msg_kind)msg->kind) {
+    case MSG_JOB_PUT:
+        return job_put(apply, txn, msg);
+    case MSG_FETCH_JOB:
+        return fetch_job(txn, msg);
+    case MSG_FETCH_COMMAND:
+        return fetch_command(apply, txn, msg);
+    case MSG_COMMIT:
+        return commit(apply, txn, msg);
+    case MSG_ATTEMPT:
+        return attempt(txn, msg);
+    case MSG_RESULT:
+        return result(apply, txn, msg);
+    case MSG_UPLINK_LOG:
+        return uplink_log(txn, msg);
+    case MSG_UPLINK_DONE:
+    case MSG_CONSUMED:
+        return remove_u64(txn, TABLE_UPLINK, msg->id);
+    case MSG_BLOCK:
+        return block(apply, txn, msg, now_ms);
+    case MSG_KEYSET:
+        return keyset(apply, txn, msg);
+    case MSG_DEVICE_PUT:
+        return table_put(txn, TABLE_DEVICES, eid, msg_body(msg));
+    case MSG_DEVICE_REMOVE:
+        return table_remove(txn, TABLE_DEVICES, eid);
+    case MSG_UPLINK:
+    case MSG_RECEIPT:
+    case MSG_SEND:
+    case MSG_ADMIT:
+    case MSG_RESUME:
+    case MSG_CANCEL:
+    case MSG_KIND_COUNT:
+        break;
+    }
+    return ERR_UNEXPECTED;
+}

@@ -1,0 +1,53 @@
+/* Composite keys and small values. */
+#include "engine/store/keys.h"
+
+struct table_key key_attempt(uint64_t job_id, uint8_t attempt, uint8_t part)
+{
+    struct table_key key;
+    struct writer w = writer_over(key.bytes, sizeof key.bytes);
+    writer_u64(&w, job_id);
+    writer_u8(&w, attempt);
+    writer_u8(&w, part);
+    key.len = writer_len(&w);
+    return key;
+}
+
+struct table_key key_exact(const struct eid *eid, uint8_t keyset)
+{
+    struct table_key key;
+    struct writer w = writer_over(key.bytes, sizeof key.bytes);
+    writer_bytes(&w, span_of(eid->bytes, EID_LEN));
+    writer_u8(&w, keyset);
+    key.len = writer_len(&w);
+    return key;
+}
+
+enum err key_keyset_read(struct span in, struct key_keyset *out)
+{
+    struct reader r = reader_over(in);
+    reader_copy(&r, out->eid.bytes, EID_LEN);
+    out->keyset = reader_u8(&r);
+    out->flags = reader_u8(&r);
+    return reader_end(&r);
+}
+
+void key_keyset_write(struct writer *out, const struct key_keyset *keyset)
+{
+    writer_bytes(out, span_of(keyset->eid.bytes, EID_LEN));
+    writer_u8(out, keyset->keyset);
+    writer_u8(out, keyset->flags);
+}
+
+enum err key_result_read(struct span in, struct result_entry *out)
+{
+    struct reader r = reader_over(in);
+    out->job_id = reader_u64(&r);
+    out->finished_ms = reader_u64(&r);
+    return reader_end(&r);
+}
+
+void key_result_write(struct writer *out, const struct result_entry *entry)
+{
+    writer_u64(out, entry->job_id);
+    writer_u64(out, entry->finished_ms);
+}

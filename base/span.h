@@ -98,6 +98,7 @@ static inline uint64_t reader_uint(struct reader *r, size_t len)
 {
     struct span in = reader_bytes(r, len);
     uint64_t value = 0;
+#pragma GCC unroll 8
     for (size_t i = 0; i < in.len; i++)
         value = value << 8 | in.bytes[i];
     return value;
@@ -218,6 +219,7 @@ static inline void writer_uint(struct writer *w, uint64_t value, size_t len)
     uint8_t *out = writer_claim(w, len);
     if (out == NULL)
         return;
+#pragma GCC unroll 8
     for (size_t i = len; i-- > 0; value >>= 8)
         out[i] = (uint8_t)value;
 }

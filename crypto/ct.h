@@ -11,10 +11,16 @@
 static inline bool ct_equal(const void *a, const void *b, size_t len)
 {
     const uint8_t *x = a, *y = b;
-    uint8_t differs = 0;
-    for (size_t i = 0; i < len; i++)
-        differs = (uint8_t)(differs | (x[i] ^ y[i]));
-    __asm__ volatile("" : "+r"(differs)); /* keeps the compiler from leaving the loop early */
+    uint64_t differs = 0;
+    for (; len >= sizeof differs; len -= sizeof differs, x += sizeof differs, y += sizeof differs) {
+        uint64_t one, other;
+        memcpy(&one, x, sizeof one);
+        memcpy(&other, y, sizeof other);
+        differs |= one ^ other;
+    }
+    for (; len > 0; len--)
+        differs |= (uint64_t)(*x++ ^ *y++);
+    __asm__ volatile("" : "+r"(differs)); /* keeps the compiler from leaving a loop early */
     return differs == 0;
 }
 

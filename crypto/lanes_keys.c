@@ -178,7 +178,7 @@ VAES static void four_by_vaes(const uint8_t *const key[SIDE], uint32_t key_len,
 {
     __m512i rk[AES_ROUND_KEYS_MAX];
     uint32_t rounds = key_len / 4 + 6;
-    vaes_expand(key, key_len, rk, 1);
+    vaes_expand(key, key_len, rk, 1, 1);
     for (uint32_t r = 0; r <= rounds; r++) {
         uint8_t *const at[SIDE] = { out[0].encrypt[r], out[1].encrypt[r], out[2].encrypt[r],
                                     out[3].encrypt[r] };

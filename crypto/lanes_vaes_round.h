@@ -53,6 +53,37 @@ VAES_INLINE void vaes_store4(uint8_t *const at[4], size_t offset, __m512i x)
     vaes_store1(at[3] + offset, _mm512_extracti32x4_epi32(x, 3));
 }
 
+/* Four blocks of each of four messages, a message a register, turned into one block of each a
+ * register; and back. */
+VAES_INLINE void vaes_turn(__m512i x[4])
+{
+    __m512i low01 = _mm512_shuffle_i32x4(x[0], x[1], 0x44);
+    __m512i high01 = _mm512_shuffle_i32x4(x[0], x[1], 0xEE);
+    __m512i low23 = _mm512_shuffle_i32x4(x[2], x[3], 0x44);
+    __m512i high23 = _mm512_shuffle_i32x4(x[2], x[3], 0xEE);
+    x[0] = _mm512_shuffle_i32x4(low01, low23, 0x88);
+    x[1] = _mm512_shuffle_i32x4(low01, low23, 0xDD);
+    x[2] = _mm512_shuffle_i32x4(high01, high23, 0x88);
+    x[3] = _mm512_shuffle_i32x4(high01, high23, 0xDD);
+}
+
+/* The next 64 octets of each of four messages, turned. */
+VAES_INLINE void vaes_load16(const uint8_t *const at[4], size_t offset, __m512i x[4])
+{
+#pragma GCC unroll 4
+    for (size_t i = 0; i < 4; i++)
+        x[i] = _mm512_loadu_si512((const void *)(at[i] + offset));
+    vaes_turn(x);
+}
+
+VAES_INLINE void vaes_store16(uint8_t *const at[4], size_t offset, __m512i x[4])
+{
+    vaes_turn(x);
+#pragma GCC unroll 4
+    for (size_t i = 0; i < 4; i++)
+        _mm512_storeu_si512((void *)(at[i] + offset), x[i]);
+}
+
 /* Word 3 of each block, rotated, in all four columns; and word 1. */
 VAES_INLINE __m512i vaes_rot_word3(__m512i k)
 {
@@ -71,20 +102,27 @@ VAES_INLINE __m512i vaes_chain(__m512i k, __m512i t)
     return _mm512_ternarylogic_epi64(two, _mm512_bslli_epi128(two, 8), t, 0x96);
 }
 
-/* Round keys go to rk[0], rk[step], rk[2 * step] ... */
-VAES_INLINE void vaes_expand_128(const uint8_t *const key[4], __m512i *rk, size_t step)
+/* Schedules of `wide` registers of four keys, side by side: round keys go to rk[g],
+ * rk[step + g], rk[2 * step + g] ... `wide` is a constant where it is called. */
+VAES_INLINE void vaes_expand_128(const uint8_t *const *key, __m512i *rk, uint32_t wide, size_t step)
 {
-    __m512i k = vaes_load4(key, 0);
-    rk[0] = k;
+    __m512i k[4];
+#pragma GCC unroll 4
+    for (uint32_t g = 0; g < wide; g++)
+        rk[g] = k[g] = vaes_load4(key + (size_t)4 * g, 0);
+#pragma GCC unroll 10
     for (size_t i = 0; i < 10; i++) {
         __m512i rcon = _mm512_set1_epi32((int)aes_rcon[i]);
-        k = vaes_chain(k, _mm512_aesenclast_epi128(vaes_rot_word3(k), rcon));
-        rk[(i + 1) * step] = k;
+#pragma GCC unroll 4
+        for (uint32_t g = 0; g < wide; g++) {
+            k[g] = vaes_chain(k[g], _mm512_aesenclast_epi128(vaes_rot_word3(k[g]), rcon));
+            rk[(i + 1) * step + g] = k[g];
+        }
     }
 }
 
 /* Six words a turn: `a` holds four, the low half of `b` two. */
-VAES_INLINE void vaes_expand_192(const uint8_t *const key[4], __m512i *rk, size_t step)
+VAES_INLINE void vaes_expand_192(const uint8_t *const *key, __m512i *rk, size_t step)
 {
     __m128i b4[4];
     for (size_t i = 0; i < 4; i++)
@@ -108,32 +146,40 @@ VAES_INLINE void vaes_expand_192(const uint8_t *const key[4], __m512i *rk, size_
     }
 }
 
-VAES_INLINE void vaes_expand_256(const uint8_t *const key[4], __m512i *rk, size_t step)
+VAES_INLINE void vaes_expand_256(const uint8_t *const *key, __m512i *rk, uint32_t wide, size_t step)
 {
-    __m512i a = vaes_load4(key, 0), b = vaes_load4(key, 16);
-    rk[0] = a;
-    rk[step] = b;
+    __m512i a[4], b[4];
+#pragma GCC unroll 4
+    for (uint32_t g = 0; g < wide; g++) {
+        rk[g] = a[g] = vaes_load4(key + (size_t)4 * g, 0);
+        rk[step + g] = b[g] = vaes_load4(key + (size_t)4 * g, 16);
+    }
     for (size_t i = 0; i < 7; i++) {
         __m512i rcon = _mm512_set1_epi32((int)aes_rcon[i]);
-        a = vaes_chain(a, _mm512_aesenclast_epi128(vaes_rot_word3(b), rcon));
-        rk[(2 * i + 2) * step] = a;
-        if (i == 6)
-            break;
-        __m512i last = _mm512_shuffle_epi32(a, _MM_PERM_DDDD);
-        b = vaes_chain(b, _mm512_aesenclast_epi128(last, _mm512_setzero_si512()));
-        rk[(2 * i + 3) * step] = b;
+#pragma GCC unroll 4
+        for (uint32_t g = 0; g < wide; g++) {
+            a[g] = vaes_chain(a[g], _mm512_aesenclast_epi128(vaes_rot_word3(b[g]), rcon));
+            rk[(2 * i + 2) * step + g] = a[g];
+        }
+#pragma GCC unroll 4
+        for (uint32_t g = 0; g < wide && i < 6; g++) {
+            __m512i last = _mm512_shuffle_epi32(a[g], _MM_PERM_DDDD);
+            b[g] = vaes_chain(b[g], _mm512_aesenclast_epi128(last, _mm512_setzero_si512()));
+            rk[(2 * i + 3) * step + g] = b[g];
+        }
     }
 }
 
-VAES_INLINE void vaes_expand(const uint8_t *const key[4], uint32_t key_len, __m512i *rk,
-                             size_t step)
+VAES_INLINE void vaes_expand(const uint8_t *const *key, uint32_t key_len, __m512i *rk,
+                             uint32_t wide, size_t step)
 {
     if (key_len == 16)
-        vaes_expand_128(key, rk, step);
-    else if (key_len == 24)
-        vaes_expand_192(key, rk, step);
+        vaes_expand_128(key, rk, wide, step);
+    else if (key_len == 32)
+        vaes_expand_256(key, rk, wide, step);
     else
-        vaes_expand_256(key, rk, step);
+        for (uint32_t g = 0; g < wide; g++)
+            vaes_expand_192(key + (size_t)4 * g, rk + g, step);
 }
 
 /* InvMixColumns, for the equivalent inverse cipher (FIPS 197 §5.3.5): the substitutions cancel. */

@@ -1,8 +1,9 @@
 /* Opening: heads read, then all ciphers, then all CCs, then what was inside is believed.
  *
- * The working buffer takes the deciphered body so that, once the CC is taken out, head and data
- * meet in one run to be MACed: SLACK | CNTR PCNTR (RSC) CC data padding        deciphered
- *   .. prefix head CNTR PCNTR (RSC) data padding    the head slid over the CC */
+ * The working buffer takes the CC's prefix and the clear head, and right behind them the deciphered
+ * body, so that head and data make one run to be MACed once what lies before the CC slid over it:
+ *   prefix head CNTR PCNTR (RSC) CC data padding
+ *      CC  prefix head CNTR PCNTR (RSC) data padding */
 #include "crypto/scp80_suite.h"
 
 #include "crypto/ct.h"
@@ -20,13 +21,12 @@ static_assert(SCP80_HEAD_MAX <= SCP80_OPEN_SLACK && RESPONSE_HEAD_MAX <= SCP80_O
 /* One packet on its way, command or response. */
 struct opening {
     struct scp80_suite suite;
+    struct scp80_head head;
     const struct scp80_keys *keys;
-    struct span prefix; /* of the CC input */
-    struct span clear;  /* identifier .. TAR, as received */
-    struct span body;
-    uint8_t fixed_len;
-    uint8_t *buf;
-    uint32_t cmac; /* index of its MAC */
+    uint8_t *start;    /* of prefix and head in the working buffer, which end at SCP80_OPEN_SLACK */
+    uint32_t head_len; /* of both */
+    uint32_t cmac;     /* index of its MAC */
+    uint8_t fixed_len; /* CNTR .. RSC */
     uint8_t cc[SCP80_CC_MAX];
     enum err err;
 };
@@ -38,46 +38,53 @@ struct chunk {
     uint32_t cmac_count, cipher_count;
 };
 
-/* Deciphered or copied to where `head_slide` wants it. */
+/* The body behind its head, deciphered or as it is. */
 static void decipher(struct lanes *lanes, struct opening *opening, struct chunk *chunk)
 {
-    uint8_t *to = opening->buf + SCP80_OPEN_SLACK;
+    uint8_t *to = opening->start + opening->head_len;
     if (opening->suite.cipher == SCP80_CIPHER_NONE) {
-        memcpy(to, opening->body.bytes, opening->body.len);
+        memcpy(to, opening->head.body.bytes, opening->head.body.len);
         return;
     }
-    struct lanes_cbc cbc = {
-        .key = opening->keys->kic,
-        .key_len = opening->keys->kic_len,
-        .in = opening->body.bytes,
-        .out = to,
-        .len = (uint32_t)opening->body.len,
-    };
+    struct lanes_cbc *cbc = &chunk->ciphers[chunk->cipher_count];
+    cbc->key = opening->keys->kic;
+    cbc->key_len = opening->keys->kic_len;
+    cbc->in = opening->head.body.bytes;
+    cbc->out = to;
+    cbc->len = (uint32_t)opening->head.body.len;
     if (opening->suite.cipher == SCP80_CIPHER_AES)
-        chunk->ciphers[chunk->cipher_count++] = cbc;
+        chunk->cipher_count++;
     else
-        lanes_des_cbc_decrypt(lanes, &cbc);
+        lanes_des_cbc_decrypt(lanes, cbc);
 }
 
-/* Takes the CC out of the body and gives the octets it covers. */
-static struct span head_slide(struct opening *opening)
+/* What the CC covers, once it is taken out. */
+static struct span covered(const struct opening *opening)
 {
     uint32_t cc_len = opening->suite.cc_len;
-    uint8_t *body = opening->buf + SCP80_OPEN_SLACK;
-    memcpy(opening->cc, body + opening->fixed_len, cc_len);
-    memmove(body + cc_len, body, opening->fixed_len);
-    uint8_t *start = body + cc_len - opening->clear.len - opening->prefix.len;
-    struct writer w = writer_over(start, opening->prefix.len + opening->clear.len);
-    writer_bytes(&w, opening->prefix);
-    writer_bytes(&w, opening->clear);
-    return span_of(start, writer_len(&w) + opening->body.len - cc_len);
+    return span_of(opening->start + cc_len, opening->head_len + opening->head.body.len - cc_len);
 }
 
-/* CNTR to the end without the CC, after head_slide. */
+/* CNTR to the end without the CC. */
 static struct span inside(const struct opening *opening)
 {
-    return span_of(opening->buf + SCP80_OPEN_SLACK + opening->suite.cc_len,
-                   opening->body.len - opening->suite.cc_len);
+    return span_after(covered(opening), opening->head_len);
+}
+
+/* Takes the CC out. Constant lengths where they are the usual ones: calls are dear here. */
+static void slide(struct opening *opening)
+{
+    uint8_t *start = opening->start;
+    uint32_t len = opening->head_len + opening->fixed_len, cc_len = opening->suite.cc_len;
+    if (len == LANES_BLOCK && cc_len == SCP80_CC_MAX) {
+        uint8_t first[LANES_BLOCK];
+        memcpy(opening->cc, start + LANES_BLOCK, SCP80_CC_MAX);
+        memcpy(first, start, LANES_BLOCK);
+        memcpy(start + SCP80_CC_MAX, first, LANES_BLOCK);
+        return;
+    }
+    memcpy(opening->cc, start + len, cc_len);
+    memmove(start + cc_len, start, len);
 }
 
 static void check_slow(struct lanes *lanes, struct opening *opening, struct span in)
@@ -101,7 +108,8 @@ static void open_chunk(struct lanes *lanes, struct chunk *chunk, uint32_t count)
         struct opening *opening = &chunk->openings[i];
         if (opening->err != ERR_OK)
             continue;
-        struct span in = head_slide(opening);
+        slide(opening);
+        struct span in = covered(opening);
         if (opening->suite.check == SCP80_CHECK_CMAC) {
             opening->cmac = chunk->cmac_count++;
             struct lanes_cmac *cmac = &chunk->cmacs[opening->cmac];
@@ -122,18 +130,26 @@ static void open_chunk(struct lanes *lanes, struct chunk *chunk, uint32_t count)
     }
 }
 
-/* What the head does not show but the lengths do; last before anything is deciphered. */
-static enum err check_room(const struct opening *opening, uint32_t buf_cap)
+/* Last before anything is deciphered: the lengths agree, the head goes into the working buffer. */
+static enum err begin(struct opening *opening, struct span packet, struct span prefix,
+                      uint8_t fixed_len, uint8_t *buf, uint32_t buf_cap)
 {
-    if (buf_cap < SCP80_OPEN_SLACK || opening->body.len > buf_cap - SCP80_OPEN_SLACK)
+    if (buf_cap < SCP80_OPEN_SLACK || opening->head.body.len > buf_cap - SCP80_OPEN_SLACK)
         return ERR_FULL;
-    if (opening->body.len % opening->suite.block != 0)
+    if (opening->head.body.len % opening->suite.block != 0)
         return ERR_CIPHER_LENGTH;
+    struct span clear = span_first(packet, packet.len - opening->head.body.len);
+    opening->fixed_len = fixed_len;
+    opening->head_len = (uint32_t)(prefix.len + clear.len);
+    opening->start = buf + SCP80_OPEN_SLACK - opening->head_len;
+    struct writer w = writer_over(opening->start, opening->head_len);
+    writer_bytes(&w, prefix);
+    writer_bytes(&w, clear);
     return ERR_OK;
 }
 
 /* Data without its padding; ERR_PCNTR. */
-static struct span strip(struct reader *r, uint8_t pcntr)
+static inline struct span strip(struct reader *r, uint8_t pcntr)
 {
     if (pcntr > reader_left(r))
         reader_fail(r, ERR_PCNTR);
@@ -143,30 +159,26 @@ static struct span strip(struct reader *r, uint8_t pcntr)
 
 static enum err response_head(const struct scp80_open_response *job, struct opening *opening)
 {
-    struct scp80_head head;
+    struct scp80_head *head = &opening->head;
     const struct scp80_security *command = &job->command;
-    enum err err = scp80_response_head_read(command->transport, job->packet, &head);
+    enum err err = scp80_response_head_read(command->transport, job->packet, head);
     if (err != ERR_OK)
         return err;
     err = scp80_suite_of_response(command->spi, command->kic, command->kid,
                                   job->keys != NULL ? job->keys->cc_len : 0, &opening->suite);
-    if (err == ERR_OK && head.cc_len == 0 && opening->suite.cc_len > 0)
+    if (err == ERR_OK && head->cc_len == 0 && opening->suite.cc_len > 0)
         opening->suite = (struct scp80_suite){ .block = 1 }; /* unsecured: nothing is ciphered */
-    else if (err == ERR_OK && head.cc_len != opening->suite.cc_len)
+    else if (err == ERR_OK && head->cc_len != opening->suite.cc_len)
         return ERR_HEADER_LENGTH;
-    if (memcmp(head.tar, command->tar, sizeof head.tar) != 0)
+    if (memcmp(head->tar, command->tar, sizeof head->tar) != 0)
         return ERR_TAR;
     if (err == ERR_OK)
         err = scp80_suite_check_keys(&opening->suite, job->keys);
     if (err != ERR_OK)
         return err;
     opening->keys = job->keys;
-    opening->prefix = scp80_dialects[command->transport].response_prefix;
-    opening->clear = span_first(job->packet, job->packet.len - head.body.len);
-    opening->body = head.body;
-    opening->fixed_len = RESPONSE_FIXED_LEN;
-    opening->buf = job->buf;
-    return check_room(opening, job->buf_cap);
+    return begin(opening, job->packet, scp80_dialects[command->transport].response_prefix,
+                 RESPONSE_FIXED_LEN, job->buf, job->buf_cap);
 }
 
 /* A CC that fails under the constant prefix is tried with the UDHL that the first segment really
@@ -174,13 +186,11 @@ static enum err response_head(const struct scp80_open_response *job, struct open
 static void try_real_udhl(struct lanes *lanes, struct scp80_open_response *job,
                           struct opening *opening)
 {
-    if (opening->err != ERR_CC || opening->prefix.len == 0 || job->udhl == 0 ||
-        job->udhl == UDHL_ALONE)
+    bool prefixed = scp80_dialects[job->command.transport].response_prefix.len > 0;
+    if (opening->err != ERR_CC || !prefixed || job->udhl == 0 || job->udhl == UDHL_ALONE)
         return;
-    size_t head_len = opening->prefix.len + opening->clear.len;
-    uint8_t *start = opening->buf + SCP80_OPEN_SLACK + opening->suite.cc_len - head_len;
-    struct span in = span_of(start, head_len + opening->body.len - (size_t)opening->suite.cc_len);
-    start[0] = job->udhl;
+    struct span in = covered(opening);
+    opening->start[opening->suite.cc_len] = job->udhl;
     opening->err = ERR_OK;
     if (opening->suite.check == SCP80_CHECK_CMAC) {
         struct lanes_cmac cmac = { .key = opening->keys->kid,
@@ -250,29 +260,25 @@ void scp80_open_response_run(struct lanes *lanes, struct scp80_open_response *jo
 
 static enum err command_head(struct scp80_open_command *job, struct opening *opening)
 {
-    struct scp80_head head;
-    enum err err = scp80_command_head_read(job->transport, job->packet, &head);
+    struct scp80_head *head = &opening->head;
+    enum err err = scp80_command_head_read(job->transport, job->packet, head);
     if (err != ERR_OK)
         return err;
-    err = scp80_suite_of_command(head.spi, head.kic, head.kid,
+    err = scp80_suite_of_command(head->spi, head->kic, head->kid,
                                  job->keys != NULL ? job->keys->cc_len : 0, &opening->suite);
-    if (err == ERR_OK && head.cc_len != opening->suite.cc_len)
+    if (err == ERR_OK && head->cc_len != opening->suite.cc_len)
         return ERR_HEADER_LENGTH;
     if (err == ERR_OK)
         err = scp80_suite_check_keys(&opening->suite, job->keys);
     if (err != ERR_OK)
         return err;
-    job->security.spi = head.spi;
-    job->security.kic = head.kic;
-    job->security.kid = head.kid;
-    memcpy(job->security.tar, head.tar, sizeof head.tar);
+    job->security.spi = head->spi;
+    job->security.kic = head->kic;
+    job->security.kid = head->kid;
+    memcpy(job->security.tar, head->tar, sizeof head->tar);
     opening->keys = job->keys;
-    opening->prefix = span_of(NULL, 0); /* the CC of a command covers nothing of the UDH */
-    opening->clear = span_first(job->packet, job->packet.len - head.body.len);
-    opening->body = head.body;
-    opening->fixed_len = COMMAND_FIXED_LEN;
-    opening->buf = job->buf;
-    return check_room(opening, job->buf_cap);
+    struct span nothing = span_of(NULL, 0); /* the CC of a command covers no part of the UDH */
+    return begin(opening, job->packet, nothing, COMMAND_FIXED_LEN, job->buf, job->buf_cap);
 }
 
 static void command_finish(struct scp80_open_command *job, struct opening *opening)

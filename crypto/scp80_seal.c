@@ -54,7 +54,7 @@ static enum err lay_out(struct scp80_seal *job, struct plan *plan)
         scp80_suite_padding(&plan->suite, CNTR_PCNTR_LEN + command.cc_len + job->data.len);
 
     struct writer w = writer_over(job->packet, job->packet_cap);
-    writer_zeros(&w, command.cc_len);
+    writer_claim(&w, command.cc_len);
     scp80_command_cc_input_write(&w, security->transport, &command);
     if (w.err != ERR_OK)
         return w.err;
@@ -104,17 +104,15 @@ static void encipher(struct lanes *lanes, const struct scp80_seal *job, const st
                      struct chunk *chunk)
 {
     uint32_t clear_len = plan->fixed_len - CNTR_PCNTR_LEN;
-    struct lanes_cbc cbc = {
-        .key = job->keys->kic,
-        .key_len = job->keys->kic_len,
-        .in = job->packet + clear_len,
-        .out = job->packet + clear_len,
-        .len = job->packet_len - clear_len,
-    };
+    struct lanes_cbc *cbc = &chunk->ciphers[chunk->cipher_count];
+    cbc->key = job->keys->kic;
+    cbc->key_len = job->keys->kic_len;
+    cbc->in = cbc->out = job->packet + clear_len;
+    cbc->len = job->packet_len - clear_len;
     if (plan->suite.cipher == SCP80_CIPHER_AES)
-        chunk->ciphers[chunk->cipher_count++] = cbc;
+        chunk->cipher_count++;
     else
-        lanes_des_cbc_encrypt(lanes, &cbc);
+        lanes_des_cbc_encrypt(lanes, cbc);
 }
 
 static void seal_chunk(struct lanes *lanes, struct scp80_seal *jobs, uint32_t count)

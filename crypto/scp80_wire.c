@@ -11,9 +11,12 @@
 #define COMMAND_CLEAR_LEN 7    /* of which the head has SPI .. TAR */
 #define RESPONSE_CLEAR_LEN 3
 
-/* Identifier and both lengths, checked against what is there. Sets cc_len. */
-static void head_read(struct reader *r, const struct scp80_dialect *dialect, uint8_t identifier,
-                      uint32_t header_len, struct scp80_head *out)
+/* Identifier and both lengths, checked against what is there. Sets cc_len. Inlined for the reader's
+ * sake, which then stays in registers: a tenth of the time of opening a packet. */
+__attribute__((always_inline)) static inline void head_read(struct reader *r,
+                                                            const struct scp80_dialect *dialect,
+                                                            uint8_t identifier, uint32_t header_len,
+                                                            struct scp80_head *out)
 {
     if (dialect->identified && reader_u8(r) != identifier)
         reader_fail(r, ERR_IDENTIFIER);
@@ -101,9 +104,12 @@ enum err scp80_response_read(enum scp80_transport transport, struct span in,
     return reader_end(&r);
 }
 
-/* Identifier, packet length and header length; `after` is what follows the header. */
-static void lengths_write(struct writer *out, const struct scp80_dialect *dialect,
-                          uint8_t identifier, size_t header_len, size_t after)
+/* Identifier, packet length and header length; `after` is what follows the header. Writing too is
+ * inlined down to a writer of its own, which then stays in registers. */
+__attribute__((always_inline)) static inline void lengths_write(struct writer *out,
+                                                                const struct scp80_dialect *dialect,
+                                                                uint8_t identifier,
+                                                                size_t header_len, size_t after)
 {
     size_t packet_len = 1 + header_len + after; /* a header length takes one octet */
     if (!dialect->ber) {
@@ -116,38 +122,47 @@ static void lengths_write(struct writer *out, const struct scp80_dialect *dialec
     writer_ber_len(out, header_len);
 }
 
-static void command_write(struct writer *out, enum scp80_transport transport,
-                          const struct scp80_command *command, bool with_cc)
+__attribute__((always_inline)) static inline void command_write(struct writer *out,
+                                                                enum scp80_transport transport,
+                                                                const struct scp80_command *command,
+                                                                bool with_cc)
 {
+    struct writer w = writer_over(out->at, writer_room(out));
     size_t after = command->data.len + command->padding_len;
-    lengths_write(out, &scp80_dialects[transport], COMMAND_ID,
+    lengths_write(&w, &scp80_dialects[transport], COMMAND_ID,
                   COMMAND_HEADER_LEN + (size_t)command->cc_len, after);
-    writer_u16(out, command->spi);
-    writer_u8(out, command->kic);
-    writer_u8(out, command->kid);
-    writer_bytes(out, span_of(command->tar, sizeof command->tar));
-    writer_u40(out, command->cntr);
-    writer_u8(out, command->padding_len);
+    writer_u16(&w, command->spi);
+    writer_u8(&w, command->kic);
+    writer_u8(&w, command->kid);
+    writer_bytes(&w, span_of(command->tar, sizeof command->tar));
+    writer_u40(&w, command->cntr);
+    writer_u8(&w, command->padding_len);
     if (with_cc)
-        writer_bytes(out, span_of(command->cc, command->cc_len));
-    writer_bytes(out, command->data);
-    writer_zeros(out, command->padding_len);
+        writer_bytes(&w, span_of(command->cc, command->cc_len));
+    writer_bytes(&w, command->data);
+    writer_zeros(&w, command->padding_len);
+    writer_fail(out, w.err);
+    writer_claim(out, writer_len(&w));
 }
 
-static void response_write(struct writer *out, enum scp80_transport transport,
-                           const struct scp80_response *response, bool with_cc)
+__attribute__((always_inline)) static inline void
+response_write(struct writer *out, enum scp80_transport transport,
+               const struct scp80_response *response, bool with_cc)
 {
+    struct writer w = writer_over(out->at, writer_room(out));
     size_t after = response->data.len + response->padding_len;
-    lengths_write(out, &scp80_dialects[transport], RESPONSE_ID,
+    lengths_write(&w, &scp80_dialects[transport], RESPONSE_ID,
                   RESPONSE_HEADER_LEN + (size_t)response->cc_len, after);
-    writer_bytes(out, span_of(response->tar, sizeof response->tar));
-    writer_u40(out, response->cntr);
-    writer_u8(out, response->padding_len);
-    writer_u8(out, response->status);
+    writer_bytes(&w, span_of(response->tar, sizeof response->tar));
+    writer_u40(&w, response->cntr);
+    writer_u8(&w, response->padding_len);
+    writer_u8(&w, response->status);
     if (with_cc)
-        writer_bytes(out, span_of(response->cc, response->cc_len));
-    writer_bytes(out, response->data);
-    writer_zeros(out, response->padding_len);
+        writer_bytes(&w, span_of(response->cc, response->cc_len));
+    writer_bytes(&w, response->data);
+    writer_zeros(&w, response->padding_len);
+    writer_fail(out, w.err);
+    writer_claim(out, writer_len(&w));
 }
 
 void scp80_command_write(struct writer *out, enum scp80_transport transport,

@@ -263,8 +263,7 @@ static MDB_val val_of(struct span in)
 
 static uint32_t record_crc(struct span key, struct span value)
 {
-    uint32_t crc = rte_hash_crc(value.bytes, (uint32_t)value.len, 0xFFFFFFFFu);
-    return ~rte_hash_crc(key.bytes, (uint32_t)key.len, crc);
+    return crc32c_more(crc32c(value), key);
 }
 
 static bool is_sound(struct span key, struct span stored, struct span *value)

@@ -1,0 +1,929 @@
+/* The HTTP API over loopback, with a control thread of the test's own: it keeps what it was given
+ * and answers when told to. Client and server take turns on one thread; nothing waits for time. */
+#include "engine/api/api.h"
+#include "tests/support/support.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <yaml.h>
+
+#define EID_1 "89001012012341234012345678901224"
+#define EID_UNKNOWN "89001012012341234012345678901321"
+#define TOKEN_A "0123456789abcdef-token-a"
+#define TOKEN_B "0123456789abcdef-token-b"
+#define AUDIT "{\"eid\":\"" EID_1 "\",\"type\":\"audit\"}"
+#define NOW_MS 1795356309250u
+#define PENDING_MAX 4096
+#define ANSWER_CAP (1u << 20)
+
+/* What the control thread would keep. */
+static struct world {
+    struct api *api;
+    struct {
+        uint64_t cookie, id;
+        enum err err;
+    } pending[PENDING_MAX];
+    uint32_t pending_count, room; /* room: items taken before ERR_THROTTLED */
+    uint64_t next_id, now_ms;
+    uint32_t client;
+    uint32_t submitted;
+    enum err submit;      /* what job_submit returns */
+    enum err answer;      /* what it is answered with */
+    uint64_t results;     /* durable results of client 0 */
+    uint64_t results_cut; /* trimmed up to here */
+    enum err device;      /* what device operations are answered with */
+    bool created;
+    bool ready;
+    struct job last;
+} world;
+
+static uint64_t now_ms(void *ctx)
+{
+    (void)ctx;
+    return world.now_ms;
+}
+
+static enum err keep(uint64_t cookie, enum err err, uint64_t id)
+{
+    if (world.room == 0)
+        return ERR_THROTTLED;
+    world.room--;
+    assert_true(world.pending_count < PENDING_MAX);
+    world.pending[world.pending_count].cookie = cookie;
+    world.pending[world.pending_count].err = err;
+    world.pending[world.pending_count++].id = id;
+    return ERR_OK;
+}
+
+/* The group commit: answers everything, last first, as nothing promises an order. */
+static void commit(void)
+{
+    while (world.pending_count > 0) {
+        world.pending_count--;
+        api_answer(world.api, world.pending[world.pending_count].cookie,
+                   world.pending[world.pending_count].err, world.pending[world.pending_count].id);
+    }
+    world.room = PENDING_MAX;
+}
+
+static enum err job_submit(void *ctx, const struct job *job, uint64_t cookie, struct fault *fault)
+{
+    (void)ctx;
+    struct eid known;
+    assert_int_equal(eid_read(span_text(EID_1), &known), ERR_OK);
+    if (memcmp(&known, &job->eid, sizeof known) != 0)
+        return ERR_UNKNOWN;
+    if (world.submit != ERR_OK) {
+        fault_set(fault, "refused by the test");
+        return world.submit;
+    }
+    enum err err = keep(cookie, world.answer, world.next_id + 1);
+    if (err != ERR_OK)
+        return err;
+    world.next_id++;
+    world.submitted++;
+    world.last = *job;
+    return ERR_OK;
+}
+
+static enum err job_get(void *ctx, uint32_t client, uint64_t id, struct api_job *out)
+{
+    (void)ctx;
+    if (id != 7 || client != 0)
+        return ERR_UNKNOWN;
+    memset(out, 0, sizeof *out);
+    out->job.id = 7;
+    assert_int_equal(eid_read(span_text(EID_1), &out->job.eid), ERR_OK);
+    out->job.kind = JOB_AUDIT;
+    out->job.accepted_ms = NOW_MS;
+    out->job.expiry_ms = NOW_MS + 1000;
+    memcpy(out->job.key, "a\"b", 3);
+    out->job.key_len = 3;
+    out->state = API_JOB_FINAL;
+    out->result.outcome = JOB_UNCONFIRMED;
+    out->result.reason = ERR_TIMEOUT;
+    out->result.por_status = 2;
+    out->result.finished_ms = NOW_MS + 500;
+    static const uint8_t answer[] = { 0, 2, 0x90, 0x00, 0, 4, 0xFF, 0x21, 0x6A, 0x88 };
+    memcpy(out->answer, answer, sizeof answer);
+    out->result.answer = span_of(out->answer, sizeof answer);
+    out->attempt_count = 1;
+    out->attempts[0] = (struct record_attempt){
+        .attempt = 1, .part_count = 2, .state = 2, .at_ms = NOW_MS, .message_id = "m-1"
+    };
+    return ERR_OK;
+}
+
+/* By id: 7 waits, 8 is in flight, 9 final, others unknown. */
+static enum err job_cancel(void *ctx, uint32_t client, uint64_t id, uint64_t cookie)
+{
+    (void)ctx;
+    if (client != 0 || id < 7 || id > 9)
+        return ERR_UNKNOWN;
+    return keep(cookie, id == 7 ? ERR_OK : id == 8 ? ERR_CONFLICT : ERR_UNEXPECTED, 0);
+}
+
+static enum err device_put(void *ctx, const struct eid *eid, struct span eis, uint64_t cookie,
+                           struct fault *fault)
+{
+    (void)ctx;
+    if (eis.len == 0 || eis.bytes[0] != '{') {
+        fault_set(fault, "not an object");
+        return ERR_MALFORMED;
+    }
+    return keep(cookie, world.device, eid == NULL || world.created);
+}
+
+static enum err device_remove(void *ctx, const struct eid *eid, uint64_t cookie)
+{
+    struct eid known;
+    (void)ctx;
+    assert_int_equal(eid_read(span_text(EID_1), &known), ERR_OK);
+    return memcmp(&known, eid, sizeof known) == 0 ? keep(cookie, world.device, 0) : ERR_UNKNOWN;
+}
+
+static enum err device_get(void *ctx, const struct eid *eid, api_device_emit *emit, void *arg)
+{
+    struct eid known;
+    (void)ctx;
+    assert_int_equal(eid_read(span_text(EID_1), &known), ERR_OK);
+    if (memcmp(&known, eid, sizeof known) != 0)
+        return ERR_UNKNOWN;
+    emit(arg, span_text("{\"eid\":\"" EID_1 "\"}"));
+    return ERR_OK;
+}
+
+static enum err device_list(void *ctx, const struct eid *after, uint32_t max, api_device_emit *emit,
+                            void *arg)
+{
+    (void)ctx;
+    for (uint32_t i = 0; i < max && i < 3 && after == NULL; i++)
+        emit(arg, span_text("{}"));
+    return ERR_OK;
+}
+
+static enum err results_read(void *ctx, uint32_t client, uint64_t after, uint32_t max,
+                             api_result_emit *emit, void *arg)
+{
+    (void)ctx;
+    assert_int_equal(client, 0);
+    if (after < world.results_cut)
+        return ERR_STALE;
+    for (uint64_t i = after + 1; i <= world.results && max-- > 0; i++) {
+        struct record_result result = { .job_id = 100 + i,
+                                        .outcome = JOB_EXECUTED,
+                                        .por_status = 0,
+                                        .attempts = 1,
+                                        .accepted_ms = NOW_MS,
+                                        .finished_ms = NOW_MS };
+        assert_int_equal(eid_read(span_text(EID_1), &result.eid), ERR_OK);
+        if (!emit(arg, i, &result))
+            break;
+    }
+    return ERR_OK;
+}
+
+static uint64_t results_durable(void *ctx, uint32_t client)
+{
+    (void)ctx;
+    return client == 0 ? world.results : 0;
+}
+
+static void metrics(void *ctx, api_metric_emit *emit, void *arg)
+{
+    (void)ctx;
+    static const struct api_metric two[] = {
+        { "starling_drops_total", "Drops.", "counter", "stage=\"open\",err=\"cc\"", 3 },
+        { "starling_drops_total", "Drops.", "counter", "stage=\"open\",err=\"tar\"", 0.5 },
+    };
+    emit(arg, &two[0]);
+    emit(arg, &two[1]);
+}
+
+static bool ready(void *ctx, const char **why)
+{
+    (void)ctx;
+    *why = "no bind is up";
+    return world.ready;
+}
+
+static const struct api_ops ops = { NULL,        now_ms,       job_submit,      job_get,
+                                    job_cancel,  device_put,   device_remove,   device_get,
+                                    device_list, results_read, results_durable, metrics,
+                                    ready };
+
+/* ---- The far end ------------------------------------------------------------------------------ */
+
+static char host[] = "127.0.0.1", name_a[] = "a", name_b[] = "b";
+static char file_a[] = "/tmp/starling-test-token-a-XXXXXX";
+static char file_b[] = "/tmp/starling-test-token-b-XXXXXX";
+static struct config_api config = { .host = host,
+                                    .clients = { { name_a, file_a }, { name_b, file_b } },
+                                    .client_count = 2 };
+static const struct config_jobs jobs = { .segments_max = 5, .expiry_s = 3600 };
+
+static void token_write(const char *path, const char *token)
+{
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_true(fprintf(file, "%s\n", token) > 0);
+    assert_int_equal(fclose(file), 0);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    strcpy(file_a + strlen(file_a) - 6, "XXXXXX");
+    strcpy(file_b + strlen(file_b) - 6, "XXXXXX");
+    int a = mkstemp(file_a), b = mkstemp(file_b);
+    if (a < 0 || b < 0)
+        return -1;
+    close(a);
+    close(b);
+    token_write(file_a, TOKEN_A);
+    token_write(file_b, TOKEN_B);
+    world = (struct world){ .room = PENDING_MAX, .ready = true, .now_ms = NOW_MS };
+    struct fault fault = { "" };
+    enum err err = api_create(&config, &jobs, &ops, &world.api, &fault);
+    assert_string_equal(fault.text, "");
+    return err == ERR_OK ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    api_destroy(world.api);
+    unlink(file_a);
+    unlink(file_b);
+    return 0;
+}
+
+struct client {
+    int socket;
+    size_t len;
+    bool closed;
+    char *text; /* everything that came */
+};
+
+static void client_open(struct client *client)
+{
+    struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(api_port(world.api)) };
+    *client = (struct client){ .socket = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0) };
+    client->text = calloc(1, ANSWER_CAP);
+    assert_non_null(client->text);
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    assert_int_equal(connect(client->socket, (struct sockaddr *)&to, sizeof to), 0);
+    assert_int_equal(fcntl(client->socket, F_SETFL, O_NONBLOCK), 0);
+}
+
+/* One turn of both. */
+static void client_turn(struct client *client)
+{
+    api_turn(world.api, 1);
+    ssize_t got = recv(client->socket, client->text + client->len, ANSWER_CAP - 1 - client->len, 0);
+    if (got > 0)
+        client->len += (size_t)got;
+    else if (got == 0)
+        client->closed = true;
+    client->text[client->len] = '\0';
+}
+
+static void client_send(struct client *client, const char *bytes, size_t len)
+{
+    while (len > 0) {
+        ssize_t sent = send(client->socket, bytes, len, MSG_NOSIGNAL);
+        if (sent > 0) {
+            bytes += sent;
+            len -= (size_t)sent;
+        } else {
+            assert_int_equal(errno, EAGAIN);
+        }
+        client_turn(client);
+    }
+}
+
+static void client_close(struct client *client)
+{
+    close(client->socket);
+    free(client->text);
+}
+
+/* ---- openapi.yaml ----------------------------------------------------------------------------- */
+
+static yaml_document_t openapi;
+
+static yaml_node_t *member(yaml_node_t *node, const char *key)
+{
+    for (yaml_node_pair_t *pair = node->data.mapping.pairs.start;
+         node->type == YAML_MAPPING_NODE && pair < node->data.mapping.pairs.top; pair++)
+        if (strcmp((char *)yaml_document_get_node(&openapi, pair->key)->data.scalar.value, key) ==
+            0)
+            return yaml_document_get_node(&openapi, pair->value);
+    return NULL;
+}
+
+/* "/v1/jobs/7?x" as the file writes it: "/v1/jobs/{id}". */
+static void template_of(const char *path, char *out, size_t cap)
+{
+    size_t len = strcspn(path, "?");
+    if (strncmp(path, "/v1/jobs/", 9) == 0)
+        snprintf(out, cap, "/v1/jobs/{id}");
+    else if (strncmp(path, "/v1/devices/", 12) == 0)
+        snprintf(out, cap, "/v1/devices/{eid}");
+    else
+        snprintf(out, cap, "%.*s", (int)len, path);
+}
+
+#define SEEN_MAX 128
+static char seen[SEEN_MAX][64]; /* "get /v1/jobs/{id} 200" */
+static size_t seen_count;
+
+/* The file describes what was answered; 404 for no such path and 405 need no description. */
+static void check_described(const char *method, const char *path, const char *answer)
+{
+    char name[40], verb[8] = "", status[8], key[64];
+    unsigned code = 0;
+    template_of(path, name, sizeof name);
+    for (size_t i = 0; method[i] != '\0' && i + 1 < sizeof verb; i++)
+        verb[i] = (char)(method[i] | 0x20);
+    assert_int_equal(sscanf(answer, "HTTP/1.1 %u", &code), 1);
+    snprintf(status, sizeof status, "%u", code);
+    snprintf(key, sizeof key, "%s %s %u", verb, name, code);
+    if (code == 405 || strstr(answer, "no such path") != NULL)
+        return;
+    yaml_node_t *at = member(member(yaml_document_get_root_node(&openapi), "paths"), name);
+    at = at != NULL ? member(at, verb) : NULL;
+    at = at != NULL ? member(at, "responses") : NULL;
+    if (at == NULL || member(at, status) == NULL)
+        fail_msg("openapi.yaml does not describe: %s", key);
+    for (size_t i = 0; i < seen_count; i++)
+        if (strcmp(seen[i], key) == 0)
+            return;
+    assert_true(seen_count < SEEN_MAX);
+    strcpy(seen[seen_count++], key);
+}
+
+/* Every path, method and status of the file was answered by some test, but for what only a failing
+ * disk or a shutdown brings. Runs last. */
+static void openapi_describes_nothing_that_is_not_there(void **state)
+{
+    (void)state;
+    yaml_node_t *paths = member(yaml_document_get_root_node(&openapi), "paths");
+    for (yaml_node_pair_t *p = paths->data.mapping.pairs.start; p < paths->data.mapping.pairs.top;
+         p++) {
+        const char *path = (char *)yaml_document_get_node(&openapi, p->key)->data.scalar.value;
+        yaml_node_t *methods = yaml_document_get_node(&openapi, p->value);
+        for (yaml_node_pair_t *m = methods->data.mapping.pairs.start;
+             m < methods->data.mapping.pairs.top; m++) {
+            yaml_node_t *responses =
+                member(yaml_document_get_node(&openapi, m->value), "responses");
+            for (yaml_node_pair_t *r = responses == NULL ? NULL
+                                                         : responses->data.mapping.pairs.start;
+                 r != NULL && r < responses->data.mapping.pairs.top; r++) {
+                char key[64];
+                bool found = false;
+                snprintf(key, sizeof key, "%s %s %s",
+                         (char *)yaml_document_get_node(&openapi, m->key)->data.scalar.value, path,
+                         (char *)yaml_document_get_node(&openapi, r->key)->data.scalar.value);
+                for (size_t i = 0; i < seen_count; i++)
+                    found = found || strcmp(seen[i], key) == 0;
+                if (!found && strstr(key, " 503") == NULL)
+                    fail_msg("no test was answered as openapi.yaml describes: %s", key);
+            }
+        }
+    }
+}
+
+static int load_openapi(void **state)
+{
+    (void)state;
+    char *text = test_file("../engine/api/openapi.yaml");
+    yaml_parser_t parser;
+    if (!yaml_parser_initialize(&parser))
+        return -1;
+    yaml_parser_set_input_string(&parser, (unsigned char *)text, strlen(text));
+    int loaded = yaml_parser_load(&parser, &openapi);
+    yaml_parser_delete(&parser);
+    free(text);
+    return loaded ? 0 : -1;
+}
+
+static int drop_openapi(void **state)
+{
+    (void)state;
+    yaml_document_delete(&openapi);
+    return 0;
+}
+
+/* A whole exchange, committing as it goes; the answer lives until the next. */
+static char *exchange(const char *method, const char *path, const char *token, const char *type,
+                      const char *body)
+{
+    static char *kept;
+    struct client client;
+    char head[1024];
+    size_t len = body != NULL ? strlen(body) : 0;
+    int head_len = snprintf(head, sizeof head,
+                            "%s %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n%s%s%s%s%s%s"
+                            "Content-Length: %zu\r\n\r\n",
+                            method, path, token != NULL ? "Authorization: Bearer " : "",
+                            token != NULL ? token : "", token != NULL ? "\r\n" : "",
+                            type != NULL ? "Content-Type: " : "", type != NULL ? type : "",
+                            type != NULL ? "\r\n" : "", len);
+    client_open(&client);
+    client_send(&client, head, (size_t)head_len);
+    if (len > 0)
+        client_send(&client, body, len);
+    for (int turn = 0; turn < 100000 && !client.closed; turn++) {
+        client_turn(&client);
+        commit();
+    }
+    assert_true(client.closed);
+    free(kept);
+    kept = client.text;
+    client.text = NULL;
+    client_close(&client);
+    check_described(method, path, kept);
+    return kept;
+}
+
+static unsigned status_of(const char *answer)
+{
+    unsigned status = 0;
+    assert_int_equal(sscanf(answer, "HTTP/1.1 %u", &status), 1);
+    return status;
+}
+
+static void check_answer(const char *answer, unsigned status, const char *holds)
+{
+    if (status_of(answer) != status || strstr(answer, holds) == NULL)
+        fail_msg("wanted %u with \"%s\", got: %s", status, holds, answer);
+}
+
+#define GET(path) exchange("GET", (path), TOKEN_A, NULL, NULL)
+#define POST_JOB(body) exchange("POST", "/v1/jobs", TOKEN_A, "application/json", (body))
+#define POST_JOBS(body) exchange("POST", "/v1/jobs", TOKEN_A, "application/x-ndjson", (body))
+
+/* ---- Tests ------------------------------------------------------------------------------------ */
+
+static void a_token_is_asked_and_names_the_client(void **state)
+{
+    (void)state;
+    static const char *const wrong[] = { NULL, "x", "0123456789abcdef-token-c",
+                                         "0123456789abcdef-token-aa", "0123456789abcdef-token-" };
+    for (size_t i = 0; i < COUNT(wrong); i++) {
+        check_answer(exchange("GET", "/v1/jobs/7", wrong[i], NULL, NULL), 401,
+                     "WWW-Authenticate: Bearer");
+        check_answer(exchange("POST", "/v1/jobs", wrong[i], "application/json", AUDIT), 401,
+                     "\"error\":");
+    }
+    assert_int_equal(world.submitted, 0);
+    check_answer(exchange("POST", "/v1/jobs", TOKEN_B, "application/json", AUDIT), 202, "\"id\"");
+    assert_int_equal(world.last.client, 1);
+    check_answer(GET("/v1/jobs/7"), 200, "\"id\":\"7\"");
+    check_answer(exchange("GET", "/v1/jobs/7", TOKEN_B, NULL, NULL), 404, "of this client");
+}
+
+static void one_job_is_answered_only_when_durable(void **state)
+{
+    (void)state;
+    struct client client;
+    static const char text[] =
+        "POST /v1/jobs HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " TOKEN_A
+        "\r\nContent-Type: application/json\r\nContent-Length: 57\r\n\r\n" AUDIT;
+    assert_int_equal(strlen(AUDIT), 57);
+    client_open(&client);
+    client_send(&client, text, strlen(text));
+    for (int i = 0; i < 50; i++)
+        client_turn(&client);
+    assert_int_equal(world.pending_count, 1);
+    assert_int_equal(client.len, 0);
+    assert_false(api_idle(world.api));
+    commit();
+    while (strstr(client.text, "\"}\n") == NULL)
+        client_turn(&client);
+    check_answer(client.text, 202, "{\"id\":\"1\"}\n");
+    client_close(&client);
+}
+
+static void outcomes_of_submission_have_their_status(void **state)
+{
+    (void)state;
+    static const struct {
+        enum err submit, answer;
+        unsigned status;
+        const char *holds;
+    } cases[] = {
+        { ERR_OK, ERR_OK, 202, "{\"id\":\"" },
+        { ERR_OK, ERR_DUPLICATE, 200, "\"duplicate\":true" },
+        { ERR_OK, ERR_CONFLICT, 409, "\"error\":\"already there, with other contents\"" },
+        { ERR_OK, ERR_IO, 503, "Retry-After: 1" },
+        { ERR_FULL, ERR_OK, 429, "Retry-After: 1" },
+        { ERR_KEY, ERR_OK, 409, "\"error\":\"refused by the test\"" },
+        { ERR_UNREACHABLE, ERR_OK, 409, "refused by the test" },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        world.submit = cases[i].submit;
+        world.answer = cases[i].answer;
+        check_answer(POST_JOB(AUDIT), cases[i].status, cases[i].holds);
+    }
+    world.submit = world.answer = ERR_OK;
+    check_answer(POST_JOB("{\"eid\":\"" EID_UNKNOWN "\",\"type\":\"audit\"}"), 404,
+                 "no such thing");
+    check_answer(POST_JOB("{\"type\":\"audit\"}"), 400, "\"field\":\"eid\"");
+    check_answer(POST_JOB(""), 400, "\"error\":");
+}
+
+static void requests_that_do_not_fit_are_told_why(void **state)
+{
+    (void)state;
+    check_answer(exchange("PUT", "/v1/jobs", TOKEN_A, "application/json", AUDIT), 405,
+                 "Allow: POST\r\n");
+    check_answer(exchange("PATCH", "/v1/devices/" EID_1, TOKEN_A, NULL, NULL), 405,
+                 "Allow: PUT, GET, DELETE\r\n");
+    check_answer(exchange("POST", "/healthz", NULL, NULL, NULL), 405, "Allow: GET\r\n");
+    check_answer(GET("/v2/jobs"), 404, "openapi.yaml");
+    check_answer(GET("/v1/jobs/"), 404, "no such path");
+    check_answer(GET("/v1/jobs/7/attempts"), 404, "no such path");
+    check_answer(GET("/v1/jobs/seven"), 404, "no such job");
+    check_answer(GET("/v1/jobs/18446744073709551623"), 404, "no such job"); /* 7 modulo 2^64 */
+    check_answer(exchange("POST", "/v1/jobs", TOKEN_A, "text/plain", AUDIT), 415,
+                 "application/json, application/x-ndjson");
+    check_answer(exchange("POST", "/v1/jobs", TOKEN_A, NULL, AUDIT), 415, "accepted");
+    check_answer(exchange("POST", "/v1/devices", TOKEN_A, "application/json", "{}"), 415,
+                 "accepted: application/x-ndjson");
+    char *large = malloc(70001);
+    assert_non_null(large);
+    memset(large, ' ', 70000);
+    large[70000] = '\0';
+    check_answer(POST_JOB(large), 413, "65536");
+    free(large);
+    assert_int_equal(world.submitted, 0);
+}
+
+static void bulk_answers_each_line_in_its_order(void **state)
+{
+    (void)state;
+    const char *answer = POST_JOBS(AUDIT "\n{}\n\n" AUDIT "\r\n{\"eid\":\"" EID_UNKNOWN
+                                         "\",\"type\":\"audit\"}\nnonsense\n" AUDIT);
+    check_answer(answer, 200, "Content-Type: application/x-ndjson");
+    static const char *const wanted[] = {
+        "{\"line\":1,\"status\":202,\"id\":\"1\"}\n",
+        "{\"line\":2,\"status\":400,\"error\":\"eid is missing",
+        "{\"line\":4,\"status\":202,\"id\":\"2\"}\n",
+        "{\"line\":5,\"status\":404,\"error\":\"no such thing\"}\n",
+        "{\"line\":6,\"status\":400,\"error\":\"not JSON",
+        "{\"line\":7,\"status\":202,\"id\":\"3\"}\n",
+    };
+    for (size_t i = 0; i < COUNT(wanted); i++) {
+        answer = strstr(answer, wanted[i]);
+        if (answer == NULL)
+            fail_msg("line %zu is not there: %s", i, wanted[i]);
+    }
+    assert_null(strstr(answer, "\"line\":8"));
+}
+
+/* 3,000 lines through a control thread that takes 100 a commit. */
+static void bulk_is_held_back_while_there_is_no_room(void **state)
+{
+    (void)state;
+    enum { LINES = 3000 };
+    char *body = malloc(LINES * sizeof AUDIT + 1);
+    assert_non_null(body);
+    for (int i = 0; i < LINES; i++)
+        memcpy(body + (size_t)i * sizeof AUDIT, AUDIT "\n", sizeof AUDIT);
+    size_t len = LINES * sizeof AUDIT;
+
+    struct client client;
+    char head[256];
+    int head_len = snprintf(head, sizeof head,
+                            "POST /v1/jobs HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+                            "Authorization: Bearer " TOKEN_A
+                            "\r\nContent-Type: application/x-ndjson\r\nContent-Length: %zu\r\n\r\n",
+                            len);
+    client_open(&client);
+    client_send(&client, head, (size_t)head_len);
+    size_t sent = 0;
+    for (int turn = 0; turn < 100000 && !client.closed; turn++) {
+        ssize_t part = sent < len ? send(client.socket, body + sent, len - sent, MSG_NOSIGNAL) : 0;
+        sent += part > 0 ? (size_t)part : 0;
+        client_turn(&client);
+        assert_true(world.pending_count <= 100 || turn < 2);
+        commit();
+        world.room = 100;
+    }
+    assert_true(client.closed);
+    assert_int_equal(world.submitted, LINES);
+    const char *at = client.text;
+    for (int i = 1; i <= LINES; i++) {
+        char line[64];
+        snprintf(line, sizeof line, "{\"line\":%d,\"status\":202,\"id\":\"%d\"}\n", i, i);
+        at = strstr(at, line);
+        if (at == NULL)
+            fail_msg("missing %s", line);
+    }
+    client_close(&client);
+    free(body);
+}
+
+static void overlong_lines_cost_only_themselves(void **state)
+{
+    (void)state;
+    size_t len = 200000;
+    char *body = malloc(len + 2 * sizeof AUDIT + 2);
+    assert_non_null(body);
+    memcpy(body, AUDIT "\n", sizeof AUDIT);
+    memset(body + sizeof AUDIT, 'x', len);
+    strcpy(body + sizeof AUDIT + len, "\n" AUDIT);
+    const char *answer = POST_JOBS(body);
+    check_answer(answer, 200, "{\"line\":1,\"status\":202,");
+    check_answer(answer, 200, "{\"line\":2,\"status\":400,\"error\":\"longer than 65536 octets\"}");
+    check_answer(answer, 200, "{\"line\":3,\"status\":202,");
+    free(body);
+}
+
+static void a_client_that_leaves_costs_nothing(void **state)
+{
+    (void)state;
+    struct client client;
+    static const char text[] = "POST /v1/jobs HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " TOKEN_A
+                               "\r\nContent-Type: application/x-ndjson\r\n"
+                               "Content-Length: 1000\r\n\r\n" AUDIT "\n" AUDIT "\n{\"ei";
+    client_open(&client);
+    client_send(&client, text, strlen(text));
+    while (world.pending_count < 2)
+        client_turn(&client);
+    client_close(&client);
+    while (!api_idle(world.api))
+        api_turn(world.api, 1);
+    commit(); /* answers that nobody waits for */
+    check_answer(GET("/v1/jobs/7"), 200, "\"id\":\"7\"");
+}
+
+static void a_job_is_shown_with_its_attempts(void **state)
+{
+    (void)state;
+    check_answer(
+        GET("/v1/jobs/7"), 200,
+        "{\"id\":\"7\",\"eid\":\"" EID_1
+        "\",\"type\":\"audit\",\"state\":\"final\",\"priority\":0,\"idempotent\":false,"
+        "\"key\":\"a\\\"b\",\"acceptedAt\":\"2026-11-22T14:05:09.250Z\","
+        "\"expiry\":\"2026-11-22T14:05:10.250Z\",\"outcome\":\"unconfirmed\","
+        "\"reason\":\"timeout\",\"porStatus\":\"02\",\"responses\":[\"9000\",\"ff216a88\"],"
+        "\"finishedAt\":\"2026-11-22T14:05:09.750Z\",\"attempts\":[{\"attempt\":1,\"part\":1,"
+        "\"parts\":2,\"status\":0,\"messageId\":\"m-1\",\"receipt\":\"DELIVERED\","
+        "\"at\":\"2026-11-22T14:05:09.250Z\"}]}\n");
+}
+
+static void cancelling_says_what_it_could_stop(void **state)
+{
+    (void)state;
+    check_answer(exchange("DELETE", "/v1/jobs/7", TOKEN_A, NULL, NULL), 200,
+                 "{\"id\":\"7\",\"outcome\":\"cancelled\"}");
+    check_answer(exchange("DELETE", "/v1/jobs/8", TOKEN_A, NULL, NULL), 409, "in flight");
+    check_answer(exchange("DELETE", "/v1/jobs/9", TOKEN_A, NULL, NULL), 409, "already final");
+    check_answer(exchange("DELETE", "/v1/jobs/10", TOKEN_A, NULL, NULL), 404, "no such job");
+    check_answer(exchange("DELETE", "/v1/jobs/7", TOKEN_B, NULL, NULL), 404, "no such job");
+}
+
+static void devices_are_put_shown_listed_and_removed(void **state)
+{
+    (void)state;
+    const char *put = "PUT", *json = "application/json", *path = "/v1/devices/" EID_1;
+    check_answer(exchange(put, path, TOKEN_A, json, "{\n}\n"), 200, "{\"created\":false}");
+    check_answer(exchange(put, path, TOKEN_A, json, "[]"), 400, "{\"error\":\"not an object\"}");
+    check_answer(exchange(put, "/v1/devices/89", TOKEN_A, json, "{}"), 400, "names no EID");
+    check_answer(exchange("POST", "/v1/devices", TOKEN_A, "application/x-ndjson", "{}\nx\n{}\n"),
+                 200, "{\"line\":1,\"status\":201,\"created\":true}\n");
+    check_answer(GET("/v1/devices/" EID_1), 200, "\r\n\r\n{\"eid\":\"" EID_1 "\"}\n");
+    check_answer(GET("/v1/devices/" EID_UNKNOWN), 404, "no such device");
+    check_answer(GET("/v1/devices"), 200, "\r\n\r\n{}\n{}\n{}\n");
+    check_answer(GET("/v1/devices?limit=1"), 200, "\r\n\r\n{}\n");
+    check_answer(GET("/v1/devices?after=" EID_1), 200, "Content-Length: 0");
+    check_answer(GET("/v1/devices?limit=0"), 400, "a number from 1 to 10000");
+    check_answer(GET("/v1/devices?after=1"), 400, "32 decimal digits");
+    check_answer(exchange("DELETE", path, TOKEN_A, NULL, NULL), 204, "\r\n\r\n");
+    check_answer(exchange("DELETE", "/v1/devices/" EID_UNKNOWN, TOKEN_A, NULL, NULL), 404,
+                 "no such device");
+}
+
+static void results_stream_lives_on_and_ends_at_shutdown(void **state)
+{
+    (void)state;
+    struct client client;
+    static const char text[] = "GET /v1/results?after=1 HTTP/1.1\r\nHost: x\r\n"
+                               "Authorization: Bearer " TOKEN_A "\r\n\r\n";
+    world.results = 2;
+    client_open(&client);
+    client_send(&client, text, strlen(text));
+    while (strstr(client.text, "\"sequence\":2") == NULL)
+        client_turn(&client);
+    assert_null(strstr(client.text, "\"sequence\":1,"));
+    assert_non_null(strstr(client.text,
+                           "{\"sequence\":2,\"id\":\"102\",\"eid\":\"" EID_1
+                           "\",\"outcome\":\"executed\",\"porStatus\":\"00\",\"attempts\":1,"
+                           "\"acceptedAt\":\"2026-11-22T14:05:09.250Z\","
+                           "\"finishedAt\":\"2026-11-22T14:05:09.250Z\"}\n"));
+    world.results = 1002; /* more than one reading takes */
+    while (strstr(client.text, "\"sequence\":1002") == NULL)
+        client_turn(&client);
+    size_t before = client.len;
+    for (int i = 0; i < 20; i++)
+        client_turn(&client);
+    assert_int_equal(client.len, before);
+    world.now_ms += 15000; /* an empty line, so that a dead peer is noticed */
+    while (client.len == before)
+        client_turn(&client);
+    assert_string_equal(client.text + before, "1\r\n\n\r\n");
+
+    api_drain(world.api);
+    while (strstr(client.text, "\r\n0\r\n\r\n") == NULL)
+        client_turn(&client);
+    client_close(&client);
+    check_answer(GET("/v1/jobs/7"), 503, "shutting down");
+    check_answer(GET("/readyz"), 503, "shutting down");
+    check_answer(GET("/healthz"), 200, "alive");
+    while (!api_idle(world.api))
+        api_turn(world.api, 1);
+}
+
+static void results_without_waiting_end_when_drained(void **state)
+{
+    (void)state;
+    world.results = 700;
+    const char *answer = GET("/v1/results?wait=0");
+    check_answer(answer, 200, "\"sequence\":700,");
+    check_answer(GET("/v1/results?wait=0&after=700"), 200, "\r\n\r\n");
+    world.results_cut = 5;
+    check_answer(GET("/v1/results?wait=0&after=4"), 410, "no longer kept");
+    check_answer(GET("/v1/results?after=x"), 400, "the sequence of a result");
+    check_answer(GET("/v1/results?after=-1"), 400, "the sequence of a result");
+    check_answer(GET("/v1/results?wait=2"), 400, "0 or 1");
+}
+
+/* The rest of what a device can be answered. */
+static void devices_refused_have_their_status(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *method, *path, *token, *type, *body;
+        enum err err;
+        unsigned status;
+    } cases[] = {
+        { "PUT", "/v1/devices/" EID_1, TOKEN_A, "application/json", "{}", ERR_FULL, 507 },
+        { "PUT", "/v1/devices/" EID_1, TOKEN_A, "application/json", "{}", ERR_CONFLICT, 409 },
+        { "PUT", "/v1/devices/" EID_1, TOKEN_A, "application/json", "{}", ERR_IO, 503 },
+        { "PUT", "/v1/devices/" EID_1, TOKEN_A, "text/xml", "<x/>", ERR_OK, 415 },
+        { "PUT", "/v1/devices/" EID_1, NULL, "application/json", "{}", ERR_OK, 401 },
+        { "POST", "/v1/devices", NULL, "application/x-ndjson", "{}", ERR_OK, 401 },
+        { "GET", "/v1/devices", NULL, NULL, NULL, ERR_OK, 401 },
+        { "GET", "/v1/devices/" EID_1, NULL, NULL, NULL, ERR_OK, 401 },
+        { "DELETE", "/v1/devices/" EID_1, NULL, NULL, NULL, ERR_OK, 401 },
+        { "DELETE", "/v1/devices/" EID_1, TOKEN_A, NULL, NULL, ERR_UNEXPECTED, 409 },
+        { "DELETE", "/v1/jobs/7", NULL, NULL, NULL, ERR_OK, 401 },
+        { "GET", "/v1/results", NULL, NULL, NULL, ERR_OK, 401 },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        world.device = cases[i].err;
+        check_answer(
+            exchange(cases[i].method, cases[i].path, cases[i].token, cases[i].type, cases[i].body),
+            cases[i].status, "");
+    }
+    world.device = ERR_OK;
+    world.created = true;
+    check_answer(exchange("PUT", "/v1/devices/" EID_1, TOKEN_A, "application/json", "{}"), 201,
+                 "{\"created\":true}");
+    char *large = malloc(70001);
+    assert_non_null(large);
+    memset(large, ' ', 70000);
+    large[70000] = '\0';
+    check_answer(exchange("PUT", "/v1/devices/" EID_1, TOKEN_A, "application/json", large), 413,
+                 "65536");
+    free(large);
+}
+
+/* A bulk says its length first: what is too much is refused before it is sent. */
+static void bulk_that_is_too_long_is_refused_at_its_head(void **state)
+{
+    (void)state;
+    static const char *const paths[] = { "/v1/jobs", "/v1/devices" };
+    for (size_t i = 0; i < COUNT(paths); i++) {
+        struct client client;
+        char head[256];
+        int len = snprintf(head, sizeof head,
+                           "POST %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " TOKEN_A
+                           "\r\nContent-Type: application/x-ndjson\r\n"
+                           "Content-Length: 300000000\r\n\r\n",
+                           paths[i]);
+        client_open(&client);
+        client_send(&client, head, (size_t)len);
+        while (strstr(client.text, "256 MiB at a time") == NULL && !client.closed)
+            client_turn(&client);
+        check_answer(client.text, 413, "256 MiB at a time");
+        check_described("POST", paths[i], client.text);
+        client_close(&client);
+    }
+}
+
+static void health_readiness_and_metrics_need_no_token(void **state)
+{
+    (void)state;
+    check_answer(exchange("GET", "/healthz", NULL, NULL, NULL), 200, "{\"status\":\"alive\"}");
+    check_answer(exchange("GET", "/readyz", NULL, NULL, NULL), 200, "{\"status\":\"ready\"}");
+    world.ready = false;
+    check_answer(exchange("GET", "/readyz", NULL, NULL, NULL), 503, "no bind is up");
+    check_answer(exchange("GET", "/metrics", NULL, NULL, NULL), 200,
+                 "# HELP starling_drops_total Drops.\n# TYPE starling_drops_total counter\n"
+                 "starling_drops_total{stage=\"open\",err=\"cc\"} 3\n"
+                 "starling_drops_total{stage=\"open\",err=\"tar\"} 0.5\n");
+}
+
+static void noise_is_answered_or_closed(void **state)
+{
+    (void)state;
+    static const char *const noise[] = {
+        "\r\n\r\n",
+        "GET\r\n\r\n",
+        "\x16\x03\x01\x02",
+        "GET / HTTP/9.9\r\n\r\n",
+        "POST /v1/jobs HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n",
+        "POST /v1/jobs HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    };
+    for (size_t i = 0; i < COUNT(noise); i++) {
+        struct client client;
+        client_open(&client);
+        client_send(&client, noise[i], strlen(noise[i]));
+        for (int turn = 0; turn < 20; turn++)
+            client_turn(&client);
+        client_close(&client);
+    }
+    check_answer(GET("/v1/jobs/7"), 200, "\"id\":\"7\"");
+}
+
+static void token_files_are_judged_at_start(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *token;
+        mode_t mode;
+        const char *said;
+    } cases[] = {
+        { "short", 0600, "holds no token; accepted: one line of 16 to 256" },
+        { "", 0600, "holds no token" },
+        { "0123456789 abcdef", 0600, "holds no token" },
+        { TOKEN_A, 0600, "the same token as that of client a" },
+        { TOKEN_B, 0604, "everybody may read it; run: chmod 600" },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct api *other = NULL;
+        struct fault fault = { "" };
+        token_write(file_b, cases[i].token);
+        assert_int_equal(chmod(file_b, cases[i].mode), 0);
+        check_err(cases[i].said, api_create(&config, &jobs, &ops, &other, &fault), ERR_MALFORMED);
+        if (strstr(fault.text, cases[i].said) == NULL || strstr(fault.text, TOKEN_A) != NULL)
+            fail_msg("said \"%s\"", fault.text);
+    }
+    struct config_api taken = config;
+    struct api *other = NULL;
+    struct fault fault = { "" };
+    taken.client_count = 1;
+    taken.port = api_port(world.api);
+    check_err("port taken", api_create(&taken, &jobs, &ops, &other, &fault), ERR_IO);
+    assert_non_null(strstr(fault.text, "cannot listen on 127.0.0.1 port"));
+}
+
+#define EACH(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        EACH(a_token_is_asked_and_names_the_client),
+        EACH(one_job_is_answered_only_when_durable),
+        EACH(outcomes_of_submission_have_their_status),
+        EACH(requests_that_do_not_fit_are_told_why),
+        EACH(bulk_answers_each_line_in_its_order),
+        EACH(bulk_is_held_back_while_there_is_no_room),
+        EACH(overlong_lines_cost_only_themselves),
+        EACH(a_client_that_leaves_costs_nothing),
+        EACH(a_job_is_shown_with_its_attempts),
+        EACH(cancelling_says_what_it_could_stop),
+        EACH(devices_are_put_shown_listed_and_removed),
+        EACH(results_stream_lives_on_and_ends_at_shutdown),
+        EACH(results_without_waiting_end_when_drained),
+        EACH(devices_refused_have_their_status),
+        EACH(bulk_that_is_too_long_is_refused_at_its_head),
+        EACH(health_readiness_and_metrics_need_no_token),
+        EACH(noise_is_answered_or_closed),
+        EACH(token_files_are_judged_at_start),
+        cmocka_unit_test(openapi_describes_nothing_that_is_not_there),
+    };
+    return cmocka_run_group_tests(tests, load_openapi, drop_openapi);
+}

@@ -5,7 +5,9 @@
 #include "engine/store/query.h"
 #include "engine/store/store_thread.h"
 
-#define RIG_QUOTA 1024u
+#include <stdio.h>
+
+#define RIG_QUOTA 4096u             /* a turn's worth of one role */
 #define RIG_NOW_MS 1780000000000ull /* May 2026 */
 
 struct store_rig {

@@ -12,13 +12,19 @@ struct temp_dir {
     char path[64];
 };
 
-static inline struct temp_dir temp_dir_make(void)
+/* Below `parent`, which must not be long. */
+static inline struct temp_dir temp_dir_in(const char *parent)
 {
     struct temp_dir dir;
-    snprintf(dir.path, sizeof dir.path, "/tmp/starling-test-XXXXXX");
+    snprintf(dir.path, sizeof dir.path, "%s/starling-test-XXXXXX", parent);
     if (mkdtemp(dir.path) == NULL)
         abort();
     return dir;
+}
+
+static inline struct temp_dir temp_dir_make(void)
+{
+    return temp_dir_in("/tmp");
 }
 
 /* One level deep. */

@@ -16,7 +16,7 @@ LAYERS = {
 FOREIGN = {
     r"intel-ipsec-mb\.h": ["crypto/lanes_mb.c"],
     r"rte_ethdev\.h|rte_eth_.*|rte_bus_.*": ["io/port_dpdk.c"],
-    r"lmdb\.h": ["engine/store/"],
+    r"lmdb\.h": ["engine/store/", "bench/bench_store.c"],
     r"microhttpd\.h": ["engine/api/"],
     r"cyaml/.*": ["engine/config*"],
     r"openssl/.*": ["bench/"],

@@ -1,8 +1,9 @@
 /* Pacing of one SMSC account, shared by its binds: how many messages may go now.
  *
  * A configured rate is kept evenly (SMSCs count in fixed seconds, so bursts are what gets
- * throttled). ESME_RTHROTTLED, or a storm of ESME_RMSGQFUL, pauses the account (1 s, doubling to 30
- * s) and cuts the rate by 0.7; it grows again by 2 % a second. Counts messages in SMS parts. */
+ * throttled). ESME_RTHROTTLED, or a storm of ESME_RMSGQFUL, pauses the account (1 s, doubling to
+ * 30 s while nothing passes) and cuts the rate to 0.7; it grows again by 2 % a second. Counts
+ * messages in SMS parts. */
 #ifndef IO_SMPP_RATE_H
 #define IO_SMPP_RATE_H
 
@@ -26,6 +27,7 @@ struct smpp_rate {
     uint64_t second_ns;         /* start of the second under count */
     uint32_t answers;           /* in it */
     uint32_t queue_full;        /* in it */
+    uint64_t passed;            /* answers since the last pause that asked for none */
     double measured;            /* answers a second that were not throttled, smoothed */
     struct counter throttled;   /* answers */
     struct counter queue_fulls; /* answers */

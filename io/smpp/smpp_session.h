@@ -86,7 +86,7 @@ struct smpp_events {
     X(nacks)              /* generic_nack received */                                              \
     X(delivers)           /* accepted */                                                           \
     X(delivers_refused)   /* no room: ESME_RX_T_APPN */                                            \
-    X(delivers_malformed) /* ESME_RX_P_APPN, or the address errors */                              \
+    X(delivers_malformed) /* ESME_RX_P_APPN */                                                     \
     X(answers_lost)       /* answers that came after the session they belong to */                 \
     X(malformed)          /* other bodies that make no sense */                                    \
     X(unexpected)         /* PDUs that may not come in this state */                               \
@@ -128,8 +128,9 @@ MUST_CHECK enum err smpp_session_submit(struct smpp_session *session,
                                         const struct smpp_message *message, uint64_t cookie,
                                         struct writer *out, uint64_t now_ns);
 
-/* Answers an accepted deliver_sm or data_sm. Counted and without effect when the session has ended
- * since (the SMSC will deliver again). `out` needs SMPP_ANSWER_ROOM. */
+/* Answers an accepted deliver_sm or data_sm. Counted and without effect when the session ended since (the
+ * SMSC will deliver again); the caller does not bring answers into a session started later. `out` needs
+ * SMPP_ANSWER_ROOM. */
 void smpp_session_deliver_answer(struct smpp_session *session, uint32_t sequence, uint32_t status,
                                  struct writer *out);
 

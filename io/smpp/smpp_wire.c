@@ -123,6 +123,21 @@ static struct span receipted_id_read(struct reader *value)
     return id;
 }
 
+/* What an SMSC puts in place of a concatenation element. */
+static void sar_read(uint16_t tag, struct reader *value, struct smpp_message *out)
+{
+    if (tag == TAG_SAR_REF) {
+        out->sar_ref = reader_u16(value);
+        out->tlvs |= SMPP_HAS_SAR_REF;
+    } else if (tag == TAG_SAR_TOTAL) {
+        out->sar_total = reader_u8(value);
+        out->tlvs |= SMPP_HAS_SAR_TOTAL;
+    } else {
+        out->sar_index = reader_u8(value);
+        out->tlvs |= SMPP_HAS_SAR_INDEX;
+    }
+}
+
 /* One TLV into its field; `value` holds exactly its octets. */
 static void tlv_read(uint16_t tag, struct reader *value, struct smpp_message *out)
 {
@@ -152,16 +167,9 @@ static void tlv_read(uint16_t tag, struct reader *value, struct smpp_message *ou
         out->tlvs |= SMPP_HAS_DESTINATION_PORT;
         break;
     case TAG_SAR_REF:
-        out->sar_ref = reader_u16(value);
-        out->tlvs |= SMPP_HAS_SAR_REF;
-        break;
     case TAG_SAR_TOTAL:
-        out->sar_total = reader_u8(value);
-        out->tlvs |= SMPP_HAS_SAR_TOTAL;
-        break;
     case TAG_SAR_INDEX:
-        out->sar_index = reader_u8(value);
-        out->tlvs |= SMPP_HAS_SAR_INDEX;
+        sar_read(tag, value, out);
         break;
     case TAG_NETWORK_ERROR:
         out->network_error_type = reader_u8(value);

@@ -29,8 +29,8 @@ static int run(int argc, char **argv)
     fleet_options_init(&options);
     if (!fleet_options_read(&options, argc, argv, &fault))
         return usage(fault.text);
-    if (options.socket[0] == '\0')
-        return usage("say where to listen: --socket ADDR:PORT");
+    if ((options.socket[0] == '\0') == (options.port[0] == '\0'))
+        return usage("say where to listen: --socket ADDR:PORT, or --port DEVICE --address ADDR/N");
     return fleet_run(&options);
 }
 

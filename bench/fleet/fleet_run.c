@@ -101,7 +101,8 @@ static bool serve(struct fleet_run *run, struct fault *fault)
     run->fleet = fleet_create(&config, 0, fault);
     if (run->fleet == NULL)
         return false;
-    if (!fleet_socket_serve(run, fault))
+    bool stack = run->options->port[0] != '\0';
+    if (!(stack ? fleet_stack_serve(run, fault) : fleet_socket_serve(run, fault)))
         return false;
     summarise(run);
     return true;

@@ -24,6 +24,7 @@ bool fleet_run_over(struct fleet_run *run, uint64_t now_ns);
 
 /* Serve until fleet_run_over. False with a fault. */
 bool fleet_socket_serve(struct fleet_run *run, struct fault *fault);
+bool fleet_stack_serve(struct fleet_run *run, struct fault *fault);
 
 /* The whole of `run`. */
 int fleet_run(const struct fleet_options *options);

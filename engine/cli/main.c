@@ -11,6 +11,8 @@ static const struct command {
     int (*run)(int argc, char **argv);
     const char *help;
 } commands[] = {
+    { "check", cli_check, "inspect machine and configuration: what is wrong, and its remedy" },
+    { "kek", cli_kek, "make a key-encryption key" },
     { "packet", cli_packet, "seal or open SCP80 packets, JSON lines in and out" },
 };
 

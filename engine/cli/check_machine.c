@@ -1,0 +1,224 @@
+/* CPU, cores, memory, limits, clock. */
+#include "engine/cli/check.h"
+
+#include <inttypes.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#define DEVICE_OCTETS 256u /* of locked memory, indexes included (design §4) */
+#define FILES_LEAST 4096u
+#define YEAR_2026_S 1767225600
+
+static bool file_line(const char *path, char *out, size_t cap)
+{
+    FILE *file = fopen(path, "re");
+    bool got = file != NULL && fgets(out, (int)cap, file) != NULL;
+    if (file != NULL)
+        fclose(file);
+    if (got)
+        out[strcspn(out, "\n")] = '\0';
+    return got;
+}
+
+/* A number from /proc/meminfo, in its own unit; -1 when it is not there. */
+static long long meminfo(const char *name)
+{
+    char line[160];
+    long long value = -1;
+    FILE *file = fopen("/proc/meminfo", "re");
+    while (file != NULL && fgets(line, sizeof line, file) != NULL)
+        if (strncmp(line, name, strlen(name)) == 0 && line[strlen(name)] == ':')
+            value = strtoll(line + strlen(name) + 1, NULL, 10);
+    if (file != NULL)
+        fclose(file);
+    return value;
+}
+
+static void check_cpu(struct findings *findings)
+{
+    if (!__builtin_cpu_supports("aes"))
+        finding_add(findings, FINDING_WARNING, "cpu",
+                    "sealing goes by tables: a tenth of the rate, and not constant in time",
+                    "no AES instructions");
+    else if (!__builtin_cpu_supports("vaes") || !__builtin_cpu_supports("avx512f"))
+        finding_add(findings, FINDING_FINE, "cpu", "",
+                    "AES instructions, without VAES: batches go through AES-NI");
+    else
+        finding_add(findings, FINDING_FINE, "cpu", "", "VAES and AVX-512");
+}
+
+static bool listed(const char *list, uint32_t cpu)
+{
+    for (const char *at = list; *at != '\0';) {
+        char *end;
+        unsigned long first = strtoul(at, &end, 10), last = first;
+        if (end == at)
+            return false;
+        if (*end == '-')
+            last = strtoul(end + 1, &end, 10);
+        if (cpu >= first && cpu <= last)
+            return true;
+        at = *end == ',' ? end + 1 : end;
+    }
+    return false;
+}
+
+static void check_core(struct findings *findings, const cpu_set_t *allowed, uint32_t cpu,
+                       const char *role)
+{
+    if (!CPU_ISSET(cpu, allowed)) {
+        finding_add(findings, FINDING_ERROR, "cores", "a lcore could not be pinned",
+                    "CPU %" PRIu32 " of cores.%s is not ours to use", cpu, role);
+        finding_fix(findings, "taskset -p %d; choose others in cores.%s, or allow it in the cgroup",
+                    getpid(), role);
+    }
+}
+
+static void check_cores(struct findings *findings, const struct config *config)
+{
+    cpu_set_t allowed;
+    char isolated[256] = "";
+    if (sched_getaffinity(0, sizeof allowed, &allowed) != 0)
+        return;
+    const struct config_cores *cores = &config->cores;
+    for (uint32_t i = 0; i < cores->edge_count; i++)
+        check_core(findings, &allowed, cores->edge[i], "edge");
+    for (uint32_t i = 0; i < cores->worker_count; i++)
+        check_core(findings, &allowed, cores->workers[i], "workers");
+
+    file_line("/sys/devices/system/cpu/isolated", isolated, sizeof isolated);
+    uint32_t apart = 0;
+    for (uint32_t i = 0; i < cores->edge_count; i++)
+        apart += listed(isolated, cores->edge[i]);
+    for (uint32_t i = 0; i < cores->worker_count; i++)
+        apart += listed(isolated, cores->workers[i]);
+    bool all = apart == cores->edge_count + cores->worker_count;
+    if (cores->poll == POLL_BUSY && !all) {
+        finding_add(findings, FINDING_WARNING, "cores",
+                    "busy polling shares its cores with other programs: both suffer",
+                    "poll is busy, but not all cores are isolated");
+        finding_fix(findings, "boot with isolcpus= for these CPUs, or set cores.poll: adaptive");
+    } else if (cores->poll == POLL_ADAPTIVE && all) {
+        finding_add(findings, FINDING_WARNING, "cores",
+                    "adaptive polling naps; isolated cores have nothing better to do",
+                    "all cores are isolated, but poll is adaptive");
+        finding_fix(findings, "set cores.poll: busy");
+    } else {
+        finding_add(findings, FINDING_FINE, "cores", "", "%" PRIu32 " edges, %" PRIu32 " workers",
+                    cores->edge_count, cores->worker_count);
+    }
+}
+
+static bool mounted(const char *type)
+{
+    char line[1024], kind[64];
+    bool found = false;
+    FILE *file = fopen("/proc/mounts", "re");
+    while (file != NULL && fgets(line, sizeof line, file) != NULL)
+        found = found || (sscanf(line, "%*s %*s %63s", kind) == 1 && strcmp(kind, type) == 0);
+    if (file != NULL)
+        fclose(file);
+    return found;
+}
+
+static void check_hugepages(struct findings *findings, const struct config *config)
+{
+    long long total = meminfo("HugePages_Total"), unused = meminfo("HugePages_Free");
+    long long page_kb = meminfo("Hugepagesize");
+    bool wanted = config != NULL && config->memory.hugepages;
+    long long need_mb = config != NULL ? config->memory.size_mb : 512;
+    if (config != NULL && !config->memory.hugepages) {
+        finding_add(findings, FINDING_FINE, "hugepages", "",
+                    "not wanted (memory.hugepages: false)");
+        return;
+    }
+    enum finding_level level = wanted ? FINDING_ERROR : FINDING_WARNING;
+    if (page_kb <= 0 || total < 0) {
+        finding_add(findings, level, "hugepages", "packet memory is taken from them",
+                    "this kernel has none");
+        finding_fix(findings, "set memory.hugepages: false");
+    } else if (unused * page_kb / 1024 < need_mb) {
+        finding_add(findings, level, "hugepages", "packet memory is taken from them",
+                    "%lld MB free of %lld MB, %lld MB needed", unused * page_kb / 1024,
+                    total * page_kb / 1024, need_mb);
+        finding_fix(findings, "sysctl -w vm.nr_hugepages=%lld",
+                    total - unused + need_mb * 1024 / page_kb + 1);
+    } else {
+        finding_add(findings, FINDING_FINE, "hugepages", "", "%lld MB free",
+                    unused * page_kb / 1024);
+    }
+    if (page_kb > 0 && !mounted("hugetlbfs")) {
+        finding_add(findings, level, "hugepages", "DPDK takes hugepages through it",
+                    "hugetlbfs is not mounted");
+        finding_fix(findings, "mkdir -p /dev/hugepages && mount -t hugetlbfs none /dev/hugepages");
+    }
+}
+
+static void check_limits(struct findings *findings, const struct config *config)
+{
+    struct rlimit limit;
+    uint64_t need = (config != NULL ? config->devices_max : 1000000ull) * DEVICE_OCTETS;
+    if (getrlimit(RLIMIT_MEMLOCK, &limit) == 0) {
+        if (geteuid() != 0 && limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur < need) {
+            finding_add(findings, config != NULL ? FINDING_ERROR : FINDING_WARNING, "memory locks",
+                        "keys live in locked memory, so that they never reach a swap device",
+                        "%llu MB may be locked, %" PRIu64 " MB needed for devices_max",
+                        (unsigned long long)limit.rlim_cur >> 20, need >> 20);
+            finding_fix(findings, "ulimit -l unlimited (systemd: LimitMEMLOCK=infinity)");
+        } else {
+            finding_add(findings, FINDING_FINE, "memory locks", "", "enough");
+        }
+    }
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < FILES_LEAST) {
+        finding_add(findings, FINDING_WARNING, "open files",
+                    "every API connection is one; beyond it clients are refused",
+                    "%llu may be open, %u are advised", (unsigned long long)limit.rlim_cur,
+                    FILES_LEAST);
+        finding_fix(findings, "ulimit -n 65536 (systemd: LimitNOFILE=65536)");
+    }
+}
+
+static void check_bpf(struct findings *findings, const struct config *config)
+{
+    bool wanted = false;
+    for (uint32_t i = 0; config != NULL && i < config->port_count; i++)
+        wanted = wanted || strncmp(config->ports[i].device, "net_af_xdp", 10) == 0;
+    if (wanted && !mounted("bpf")) {
+        finding_add(findings, FINDING_WARNING, "bpffs",
+                    "without it XDP programs attach singly: no other may be on the interface",
+                    "the BPF file system is not mounted");
+        finding_fix(findings, "mount -t bpf bpf /sys/fs/bpf");
+    }
+    if (wanted && geteuid() != 0) {
+        finding_add(findings, FINDING_WARNING, "privileges",
+                    "AF_XDP needs CAP_NET_ADMIN, CAP_NET_RAW and CAP_BPF",
+                    "run by user %u: cannot tell whether the engine's user has them", geteuid());
+        finding_fix(findings, "run as root, or with AmbientCapabilities= of the service unit");
+    }
+}
+
+static void check_clock(struct findings *findings)
+{
+    if (time(NULL) < YEAR_2026_S) {
+        finding_add(findings, FINDING_ERROR, "clock",
+                    "counter blocks follow the clock; a CNTR must never be used twice",
+                    "the clock stands before 2026");
+        finding_fix(findings, "timedatectl set-ntp true");
+    }
+}
+
+void check_machine(struct findings *findings, const struct config *config)
+{
+    check_cpu(findings);
+    if (config != NULL)
+        check_cores(findings, config);
+    check_hugepages(findings, config);
+    check_limits(findings, config);
+    check_bpf(findings, config);
+    check_clock(findings);
+}

@@ -1,0 +1,214 @@
+#!/usr/bin/env python3
+"""`starling check` and `starling kek`: what they find, what they make, how they exit."""
+import http.server
+import json
+import pathlib
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import unittest
+
+STARLING = sys.argv.pop(1)
+
+
+def run(*args):
+    done = subprocess.run([STARLING, *args], capture_output=True, text=True, timeout=120)
+    return done.returncode, done.stdout, done.stderr
+
+
+class Place(unittest.TestCase):
+    """A directory where everything is as it should be."""
+
+    def setUp(self):
+        self.holder = tempfile.TemporaryDirectory()
+        self.at = pathlib.Path(self.holder.name)
+        (self.at / "data").mkdir(mode=0o700)
+        self.assertEqual(run("kek", "create", str(self.at / "kek"))[0], 0)
+        self.write("password", "secret12\n")
+        self.write("token", "t" * 32 + "\n")
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.configure()
+
+    def tearDown(self):
+        self.holder.cleanup()
+
+    def write(self, name, text, mode=0o600):
+        path = self.at / name
+        path.write_text(text)
+        path.chmod(mode)
+
+    def configure(self, device="net_null0", address="198.18.77.2/24", more=""):
+        self.write("starling.yaml", f"""
+data_dir: {self.at}/data
+kek_file: {self.at}/kek
+devices_max: 100
+memory: {{hugepages: false}}
+ports:
+- {{name: p0, device: "{device}", address: {address}}}
+accounts:
+- {{name: a0, port: p0, address: 198.18.77.1, system_id: s, password_file: {self.at}/password,
+   source_address: "1"}}
+routes:
+- {{account: a0}}
+api: {{port: {self.port}, clients: [{{name: c0, token_file: {self.at}/token}}]}}
+{more}""")
+
+    def check(self):
+        code, out, err = run("check", "--json", "--config", str(self.at / "starling.yaml"))
+        self.assertEqual(err, "")
+        found = json.loads(out)
+        self.assertEqual(code, 1 if found["errors"] else 0)
+        return [f for f in found["findings"] if f["level"] != "ok"]
+
+    def found(self, subject, *words):
+        for finding in self.check():
+            if finding["subject"] == subject:
+                for word in words:
+                    self.assertIn(word, finding["what"] + " " + finding["fix"])
+                self.assertTrue(finding["why"])
+                self.assertTrue(finding["fix"])
+                return finding["level"]
+        self.fail(f"nothing found of {subject}")
+
+
+class Check(Place):
+    def test_a_sound_place_has_no_error(self):
+        self.assertEqual([f for f in self.check() if f["level"] == "error"], [])
+        code, out, _ = run("check", "--config", str(self.at / "starling.yaml"))
+        self.assertEqual(code, 0)
+        self.assertIn("0 errors", out)
+
+    def test_data_directory(self):
+        (self.at / "data").chmod(0o755)
+        self.assertEqual(self.found("data_dir", "0755", "chmod 0700"), "warning")
+        (self.at / "data").rmdir()
+        self.assertEqual(self.found("data_dir", "No such file", "install -d -m 0700"), "error")
+        self.write("data", "")
+        self.assertEqual(self.found("data_dir", "not a directory"), "error")
+
+    def test_kek(self):
+        (self.at / "kek").chmod(0o644)
+        self.assertEqual(self.found("kek_file", "chmod 0600"), "error")
+        (self.at / "kek").unlink()
+        self.assertEqual(self.found("kek_file", "starling kek create"), "error")
+        self.write("kek", "00" * 31)
+        self.assertEqual(self.found("kek_file", str(self.at / "kek")), "error")
+
+    def test_secrets(self):
+        self.write("token", "t" * 32, 0o644)
+        self.assertEqual(self.found("client c0", "0644", "chmod 0600"), "error")
+        self.write("token", "t" * 32, 0o640)
+        self.assertEqual(self.found("client c0", "0640"), "warning")
+        self.write("token", "short")
+        self.assertEqual(self.found("client c0", "5 characters", "openssl rand"), "error")
+        (self.at / "password").unlink()
+        self.assertEqual(self.found("account a0", "No such file"), "error")
+        self.write("password", "longerthan8")
+        self.assertEqual(self.found("account a0", "11 characters; accepted: 1 to 8"), "error")
+        self.assertNotIn("longerthan8", json.dumps(self.check()))
+
+    def test_devices(self):
+        self.configure(device="net_af_packet0,iface=nosuchif0")
+        self.assertEqual(self.found("port p0", "no interface nosuchif0", "ip -br link"), "error")
+        self.configure(device="net_af_xdp0")
+        self.assertEqual(self.found("port p0", "names no interface"), "error")
+        self.configure(device="0000:ff:1f.7")
+        self.assertEqual(self.found("port p0", "no PCI device"), "error")
+        self.configure(device="eth0")
+        self.assertEqual(self.found("port p0", "neither a PCI address nor"), "error")
+
+    def test_an_address_of_the_kernel(self):
+        self.configure(address="127.0.0.1/8")
+        self.assertEqual(self.found("port p0", "also the kernel's", "ip addr del"), "error")
+
+    def test_api_port_taken_by_another_or_by_an_engine(self):
+        with socket.socket() as other:
+            other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            other.bind(("127.0.0.1", self.port))
+            other.listen()
+            threading.Thread(target=lambda: other.accept()[0].close(), daemon=True).start()
+            self.assertEqual(self.found("api", "in use", "ss -ltnp"), "error")
+
+        class Engine(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                self.send_response(200)
+                self.end_headers()
+                self.wfile.write(b'{"status":"alive"}\n')
+
+            def log_message(self, *_):
+                pass
+
+        with http.server.HTTPServer(("127.0.0.1", self.port), Engine) as engine:
+            threading.Thread(target=engine.handle_request, daemon=True).start()
+            self.assertEqual([f for f in self.check() if f["subject"] == "api"], [])
+
+    def test_cores(self):
+        self.configure(more="cores: {edge: [0], workers: [0], poll: busy}")
+        isolated = pathlib.Path("/sys/devices/system/cpu/isolated")
+        if not isolated.exists() or not isolated.read_text().strip():
+            self.assertEqual(self.found("cores", "not all cores are isolated"), "warning")
+
+    def test_broken_configuration_is_one_finding_and_the_machine_is_checked_all_the_same(self):
+        self.configure(more="colour: red")
+        self.assertEqual(self.found("configuration", '"colour" is not a setting'), "error")
+        code, out, _ = run("check", "--config", str(self.at / "none.yaml"))
+        self.assertEqual(code, 1)
+        self.assertIn("cannot be read", out)
+        self.assertIn("cpu", out)
+
+    def test_without_configuration_the_machine_alone(self):
+        code, out, _ = run("check")
+        self.assertIn(code, (0, 1))
+        self.assertIn("memory locks", out)
+
+    def test_usage(self):
+        for args in (["--loud"], ["here"], ["--config"]):
+            code, _, err = run("check", *args)
+            self.assertEqual(code, 2)
+            self.assertIn("usage: starling check", err)
+        self.assertEqual(run("check", "--help")[0], 0)
+
+
+class Kek(Place):
+    def test_create_makes_64_digits_that_only_the_owner_reads(self):
+        path = self.at / "new"
+        code, out, err = run("kek", "create", str(path))
+        self.assertEqual((code, err), (0, ""))
+        self.assertEqual(path.stat().st_mode & 0o777, 0o600)
+        self.assertRegex(path.read_text(), r"\A[0-9a-f]{64}\n\Z")
+        self.assertNotIn(path.read_text().strip(), out)
+        self.assertNotEqual(path.read_text(), (self.at / "kek").read_text())
+
+    def test_create_never_overwrites(self):
+        before = (self.at / "kek").read_text()
+        code, _, err = run("kek", "create", str(self.at / "kek"))
+        self.assertEqual(code, 1)
+        self.assertIn("never overwritten", err)
+        self.assertEqual((self.at / "kek").read_text(), before)
+
+    def test_usage(self):
+        for args in ([], ["create"], ["show", "x"], ["create", "a", "b"]):
+            self.assertEqual(run("kek", *args)[0], 2)
+
+
+class Program(unittest.TestCase):
+    def test_unknown_commands_are_misuse_and_help_is_not(self):
+        for args in ([], ["fly"], ["--fly"]):
+            code, out, err = run(*args)
+            self.assertEqual((code, out), (2, ""))
+            self.assertIn("usage: starling COMMAND", err)
+        code, out, _ = run("--help")
+        self.assertEqual(code, 0)
+        for command in ("check", "kek", "packet"):
+            self.assertIn(f"  {command} ", out)
+        code, out, _ = run("--version")
+        self.assertEqual(code, 0)
+        self.assertRegex(out, r"\Astarling \d+\.\d+\.\d+\n\Z")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -274,8 +274,8 @@ void lanes_gcm_seal(struct lanes *lanes, const uint8_t key[LANES_GCM_KEY],
                     const uint8_t nonce[LANES_GCM_NONCE], struct span aad, struct span in,
                     uint8_t *out, uint8_t tag[LANES_GCM_TAG])
 {
-    struct gcm_key_data expanded;
-    struct gcm_context_data context;
+    _Alignas(64) struct gcm_key_data expanded;
+    _Alignas(64) struct gcm_context_data context;
     IMB_AES256_GCM_PRE(lanes->mgr, key, &expanded);
     IMB_AES256_GCM_ENC(lanes->mgr, &expanded, &context, out, in.bytes, in.len, nonce, aad.bytes,
                        aad.len, tag, LANES_GCM_TAG);
@@ -287,8 +287,8 @@ enum err lanes_gcm_open(struct lanes *lanes, const uint8_t key[LANES_GCM_KEY],
                         const uint8_t nonce[LANES_GCM_NONCE], struct span aad, struct span in,
                         uint8_t *out, const uint8_t tag[LANES_GCM_TAG])
 {
-    struct gcm_key_data expanded;
-    struct gcm_context_data context;
+    _Alignas(64) struct gcm_key_data expanded;
+    _Alignas(64) struct gcm_context_data context;
     uint8_t wanted[LANES_GCM_TAG];
     IMB_AES256_GCM_PRE(lanes->mgr, key, &expanded);
     IMB_AES256_GCM_DEC(lanes->mgr, &expanded, &context, out, in.bytes, in.len, nonce, aad.bytes,

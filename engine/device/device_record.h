@@ -1,11 +1,12 @@
 /* One device as it lies in the store's table, its keys wrapped under the KEK (design §4 "Keys").
  *
- *   version EID MSISDN flags segments_max | domains | key sets | keys     | other    | kept JSON
- *      1     16   8      1        1       | 1+n×4   | 1+n×10   | 2 + wrap | 2 + wrap | to the end
- *                        clear                                 |  AES-256-GCM, AAD   |   clear
+ *   version MSISDN | EID flags segments_max  domains  key sets | keys     | other    | JSON
+ *      1      8    | 16    1        1         1+n×5    1+n×11  | 2 + wrap | 2 + wrap | 2 + n
+ *                  |                  clear                    |   AES-256-GCM       |   clear
  *
- * What the directory needs comes first, so that loading unwraps once and reads no JSON. The AAD is
- * the EID and which part it is, so that a record put under another EID does not open. */
+ * What the directory needs comes first, so that loading unwraps once and reads no JSON. The AAD of a
+ * wrapped part is everything from the EID to its own length: a part put under another EID, or under
+ * another key set, does not open. The MSISDN is outside, so that it can go to another device. */
 #ifndef ENGINE_DEVICE_DEVICE_RECORD_H
 #define ENGINE_DEVICE_DEVICE_RECORD_H
 
@@ -22,6 +23,10 @@ void device_record_write(struct writer *out, struct kek *kek, struct lanes *lane
  * ERR_CORRUPT when the wrapped keys do not open: another KEK, or altered. Wipe *out after use. */
 MUST_CHECK enum err device_record_read(struct span in, struct kek *kek, struct lanes *lanes,
                                        struct device *out);
+
+/* The device has lost its MSISDN to another one (directory_put: ERR_CONFLICT): zeroes it in the
+ * record, so that a restart does not bring it back. ERR_SHORT. */
+MUST_CHECK enum err device_record_release_msisdn(uint8_t *record, size_t len);
 
 /* The JSON that GET /v1/devices shows; borrowed from `in`. Opens nothing. */
 MUST_CHECK enum err device_record_kept(struct span in, struct span *json);

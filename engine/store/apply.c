@@ -4,6 +4,7 @@
 
 #include "engine/store/blocks.h"
 #include "engine/store/keys.h"
+#include "engine/store/outcome.h"
 #include "engine/store/store_thread.h"
 
 static enum err put_u64(struct store_txn *txn, enum table_id table, uint64_t number,
@@ -80,14 +81,7 @@ static enum err job_write(struct apply *apply, struct store_txn *txn)
     enum err err = w.err != ERR_OK ? w.err : put_u64(txn, TABLE_JOBS, job->id, written(&w));
     if (err != ERR_OK)
         return err;
-    const struct record_pending pending = { .job_id = job->id,
-                                            .eid = job->eid,
-                                            .client = job->client,
-                                            .priority = job->priority,
-                                            .flags = job->idempotent ? 1 : 0,
-                                            .not_before_ms = job->not_before_ms,
-                                            .expiry_ms = job->expiry_ms,
-                                            .accepted_ms = job->accepted_ms };
+    const struct record_pending pending = record_pending_of(job);
     w = writer_over(apply->buf, sizeof apply->buf);
     record_pending_write(&w, &pending);
     return put_u64(txn, TABLE_PENDING, job->id, written(&w));
@@ -128,22 +122,34 @@ static enum err body_fill(struct msg *msg, struct span value)
     return msg_written(msg, &w);
 }
 
+/* The last CNTR of a key set that must go up by exactly one. A lost one stays lost: beginning anew
+ * would bind its numbers to other packets. */
+static enum err fetch_exact(struct store_txn *txn, struct msg *msg)
+{
+    struct table_key key = key_exact(&msg->eid, msg->part);
+    struct span value;
+    enum err err = table_get(txn, TABLE_EXACT, table_key_span(&key), &value);
+    if (err == ERR_OK) {
+        msg->value = table_key_number(value);
+        msg->flags |= STORE_EXACT_KNOWN;
+    }
+    if (err != ERR_UNKNOWN)
+        return err;
+    struct table_key lost = table_key_quarantined(TABLE_EXACT, table_key_span(&key));
+    err = table_get(txn, TABLE_QUARANTINE, table_key_span(&lost), &value);
+    return err == ERR_UNKNOWN ? ERR_OK : ERR_CORRUPT;
+}
+
 static enum err fetch_job(struct store_txn *txn, struct msg *msg)
 {
     struct span value;
+    msg->flags &= (uint8_t)~STORE_EXACT_KNOWN;
     enum err err = get_u64(txn, TABLE_JOBS, msg->id, &value);
     if (err == ERR_OK)
         err = body_fill(msg, value);
     if (err != ERR_OK || (msg->flags & STORE_FETCH_EXACT) == 0)
         return err;
-    struct table_key key = key_exact(&msg->eid, msg->part);
-    err = table_get(txn, TABLE_EXACT, table_key_span(&key), &value);
-    msg->flags &= (uint8_t)~STORE_EXACT_KNOWN;
-    if (err == ERR_OK) {
-        msg->value = table_key_number(value);
-        msg->flags |= STORE_EXACT_KNOWN;
-    }
-    return err == ERR_UNKNOWN ? ERR_OK : err;
+    return fetch_exact(txn, msg);
 }
 
 /* --- commands --- */
@@ -189,55 +195,14 @@ static enum err attempt(struct store_txn *txn, const struct msg *msg)
     return table_put(txn, TABLE_ATTEMPTS, table_key_span(&key), msg_body(msg));
 }
 
-/* Whether the job's outcome may be written: it is pending, or its pending entry was lost. */
-static enum err outcome_due(struct store_txn *txn, uint64_t job_id)
-{
-    enum err err = remove_u64(txn, TABLE_PENDING, job_id);
-    if (err != ERR_UNKNOWN)
-        return err;
-    struct span value;
-    err = get_u64(txn, TABLE_OUTCOMES, job_id, &value);
-    if (err != ERR_UNKNOWN)
-        return err == ERR_OK || err == ERR_CORRUPT ? ERR_DUPLICATE : err;
-    err = get_u64(txn, TABLE_JOBS, job_id, &value);
-    return err == ERR_CORRUPT ? ERR_OK : err;
-}
-
-/* What the job leaves behind when it ends: these go also with a second outcome, since they would
- * otherwise be replayed at every start. */
-static enum err let_go(struct store_txn *txn, const struct record_result *record)
-{
-    enum err err = ERR_OK;
-    if (record->ends_command && record->command_id != 0)
-        err = remove_u64(txn, TABLE_COMMANDS, record->command_id);
-    if (record->uplink_id != 0 && (err == ERR_OK || err == ERR_UNKNOWN))
-        err = remove_u64(txn, TABLE_UPLINK, record->uplink_id);
-    return err == ERR_UNKNOWN ? ERR_OK : err;
-}
-
-static enum err result(struct apply *apply, struct store_txn *txn, struct msg *msg)
+static enum err result(struct store_txn *txn, struct msg *msg)
 {
     struct record_result record;
     enum err err = record_result_read(msg_body(msg), &record);
     if (err != ERR_OK)
         return err;
-    if (record.client >= LOG_STREAMS)
-        return ERR_RANGE;
-    enum err due = outcome_due(txn, record.job_id);
-    if (due != ERR_OK && due != ERR_DUPLICATE)
-        return due;
-    err = let_go(txn, &record);
-    if (err != ERR_OK || due == ERR_DUPLICATE)
-        return err != ERR_OK ? err : due;
-    err = put_u64(txn, TABLE_OUTCOMES, record.job_id, msg_body(msg));
-    if (err != ERR_OK)
-        return err;
-    const struct result_entry entry = { .job_id = record.job_id,
-                                        .finished_ms = record.finished_ms };
-    struct writer w = writer_over(apply->buf, sizeof apply->buf);
-    key_result_write(&w, &entry);
     msg->client = record.client;
-    return log_append(txn, LOG_RESULTS, record.client, written(&w), &msg->value);
+    return outcome_put(txn, &record, msg_body(msg), &msg->value);
 }
 
 /* --- uplink, counters, key sets, devices --- */
@@ -283,7 +248,7 @@ enum err apply_msg(struct apply *apply, struct store_txn *txn, struct msg *msg, 
     case MSG_ATTEMPT:
         return attempt(txn, msg);
     case MSG_RESULT:
-        return result(apply, txn, msg);
+        return result(txn, msg);
     case MSG_UPLINK_LOG:
         return uplink_log(txn, msg);
     case MSG_UPLINK_DONE:

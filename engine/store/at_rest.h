@@ -17,7 +17,7 @@ struct lanes;
 MUST_CHECK enum err at_rest_write(struct writer *out, const struct record_command *command,
                                   struct kek *kek, struct lanes *lanes);
 
-/* The packet is borrowed from `in` or from `clear`. ERR_KEY, ERR_CORRUPT, or the codec's errors. */
+/* The packet is borrowed from `in` or from `clear`. ERR_KEY: all but the packet was read. ERR_CORRUPT, or the codec's errors. */
 MUST_CHECK enum err at_rest_read(struct span in, struct kek *kek, struct lanes *lanes,
                                  uint8_t clear[RECORD_PACKET_MAX], struct record_command *out);
 

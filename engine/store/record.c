@@ -151,6 +151,18 @@ void record_pending_write(struct writer *out, const struct record_pending *pendi
     writer_u64(out, pending->accepted_ms);
 }
 
+struct record_pending record_pending_of(const struct job *job)
+{
+    return (struct record_pending){ .job_id = job->id,
+                                    .eid = job->eid,
+                                    .client = job->client,
+                                    .priority = job->priority,
+                                    .flags = job->idempotent ? 1 : 0,
+                                    .not_before_ms = job->not_before_ms,
+                                    .expiry_ms = job->expiry_ms,
+                                    .accepted_ms = job->accepted_ms };
+}
+
 enum err record_command_read(struct span in, struct record_command *out)
 {
     struct reader r = reader_over(in);

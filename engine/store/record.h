@@ -26,6 +26,7 @@ struct record_pending {
 
 MUST_CHECK enum err record_pending_read(struct span in, struct record_pending *out);
 void record_pending_write(struct writer *out, const struct record_pending *pending);
+struct record_pending record_pending_of(const struct job *job);
 
 /* One sealed command packet, journalled before its first octet leaves. The packet comes last. */
 struct record_command {
@@ -70,6 +71,8 @@ struct record_attempt {
 MUST_CHECK enum err record_attempt_read(struct span in, struct record_attempt *out);
 void record_attempt_write(struct writer *out, const struct record_attempt *attempt);
 
+#define RECORD_POR_NONE 0xFF /* reserved as a status code: no response packet verified */
+
 /* The end of a command: one outcome per job, all durable in one transaction. */
 struct record_result {
     uint64_t command_id; /* 0: the job never had one */
@@ -78,7 +81,7 @@ struct record_result {
     uint32_t client;
     uint8_t outcome;    /* enum job_outcome */
     uint8_t reason;     /* enum err; ERR_OK when the outcome says it all */
-    uint8_t por_status; /* RSC of the PoR; FF: none */
+    uint8_t por_status; /* RSC of the PoR; RECORD_POR_NONE */
     uint8_t attempts;
     bool ends_command; /* the last job of its command: the journal entry goes */
     uint64_t accepted_ms, finished_ms;

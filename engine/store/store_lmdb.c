@@ -300,17 +300,14 @@ static enum err quarantine(struct store_txn *txn, enum table_id table, struct sp
               txn->mode == STORE_WRITE ? ": moved to the quarantine" : "");
     if (txn->mode == STORE_READ || table == TABLE_QUARANTINE)
         return ERR_CORRUPT;
-    uint8_t bytes[1 + TABLE_KEY_MAX];
-    struct writer name = writer_over(bytes, sizeof bytes);
-    writer_u8(&name, (uint8_t)table);
-    writer_bytes(&name, span_first(key, TABLE_KEY_MAX));
+    struct table_key name = table_key_quarantined(table, key);
     uint8_t copy[TABLE_VALUE_MAX];
     struct writer kept = writer_over(copy, sizeof copy);
     writer_bytes(&kept, span_first(stored, sizeof copy));
-    enum err err = put_sound(txn, TABLE_QUARANTINE, written(&name), written(&kept), 0);
+    enum err err = put_sound(txn, TABLE_QUARANTINE, table_key_span(&name), written(&kept), 0);
     if (err != ERR_OK)
         return err;
-    struct span own = span_after(written(&name), 1);
+    struct span own = span_after(table_key_span(&name), 1);
     MDB_val k = val_of(own);
     int rc = mdb_del(txn->mdb, txn->store->dbis[table], &k, NULL);
     if (rc != 0)
@@ -463,4 +460,14 @@ uint64_t table_key_number(struct span key)
 {
     struct reader r = reader_over(key);
     return reader_u64(&r);
+}
+
+struct table_key table_key_quarantined(enum table_id table, struct span key)
+{
+    struct table_key name;
+    struct writer w = writer_over(name.bytes, sizeof name.bytes);
+    writer_u8(&w, (uint8_t)table);
+    writer_bytes(&w, span_first(key, TABLE_KEY_MAX));
+    name.len = writer_len(&w);
+    return name;
 }

@@ -58,6 +58,8 @@ static inline struct span table_key_span(const struct table_key *key)
 /* Keys of one number. */
 struct table_key table_key_u64(uint64_t number);
 uint64_t table_key_number(struct span key); /* of the first 8 octets */
+/* Where a corrupt record of `table` lies in TABLE_QUARANTINE. */
+struct table_key table_key_quarantined(enum table_id table, struct span key);
 
 /* For logs and metrics. Static. */
 const char *table_name(enum table_id table);

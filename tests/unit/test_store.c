@@ -2,12 +2,10 @@
 #include "engine/store/blocks.h"
 #include "engine/store/log.h"
 #include "engine/store/table.h"
+#include "tests/support/spoil.h"
 #include "tests/support/support.h"
-#include "tests/support/temp_dir.h"
 
-#include <fcntl.h>
 #include <signal.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 
@@ -264,28 +262,6 @@ static void create_once_succeeds_once(void **state)
     store_close(store);
 }
 
-/* Alters one octet of the only place in the data file that holds `text`. */
-static void spoil(const char *text)
-{
-    char path[100];
-    snprintf(path, sizeof path, "%s/data.mdb", dir.path);
-    int fd = open(path, O_RDWR);
-    struct stat st;
-    assert_int_equal(fstat(fd, &st), 0);
-    uint8_t *file = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    assert_ptr_not_equal(file, MAP_FAILED);
-    uint8_t *at = memmem(file, (size_t)st.st_size, text, strlen(text));
-    unsigned found = 0;
-    while (at != NULL) {
-        at[0] ^= 0x20;
-        found++;
-        at = memmem(file, (size_t)st.st_size, text, strlen(text));
-    }
-    assert_true(found > 0);
-    munmap(file, (size_t)st.st_size);
-    close(fd);
-}
-
 static void a_corrupt_record_is_quarantined_and_the_others_served(void **state)
 {
     (void)state;
@@ -296,7 +272,7 @@ static void a_corrupt_record_is_quarantined_and_the_others_served(void **state)
     put(txn, TABLE_JOBS, 3, "another sound record");
     assert_int_equal(store_txn_commit(txn), ERR_OK);
     store_close(store);
-    spoil("a record to be spoilt");
+    assert_int_not_equal(spoil(&dir, span_text("a record to be spoilt")), 0);
 
     store = open_store();
     struct span value;
@@ -334,7 +310,7 @@ static void a_scan_that_writes_quarantines_and_goes_on(void **state)
         put(txn, TABLE_JOBS, i, i % 10 == 0 ? "tenth of them" : "of the others");
     assert_int_equal(store_txn_commit(txn), ERR_OK);
     store_close(store);
-    spoil("tenth of them");
+    assert_int_not_equal(spoil(&dir, span_text("tenth of them")), 0);
     store = open_store();
     txn = begin(store, STORE_WRITE);
     struct seen seen = { .txn = txn };
@@ -355,11 +331,11 @@ static void a_record_under_another_key_is_noticed(void **state)
     assert_int_equal(table_put(txn, TABLE_META, span_text(key), span_text("value")), ERR_OK);
     assert_int_equal(store_txn_commit(txn), ERR_OK);
     store_close(store);
-    spoil(key);
+    assert_int_not_equal(spoil(&dir, span_text(key)), 0);
     store = open_store();
     txn = begin(store, STORE_READ);
     struct span value;
-    assert_int_equal(table_get(txn, TABLE_META, span_text("A key that will be altered"), &value),
+    assert_int_equal(table_get(txn, TABLE_META, span_text("a key that will be altereD"), &value),
                      ERR_CORRUPT);
     store_txn_abort(txn);
     store_close(store);

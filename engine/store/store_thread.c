@@ -134,13 +134,17 @@ static bool gather(struct batch *batch, struct channel *channel, uint32_t owner)
     return any;
 }
 
-/* Workers before edges: whatever a worker consumed, its edge had sent before (store_thread.h). */
+/* Workers before edges: whatever a worker consumed, its edge had sent before (store_thread.h). A
+ * worker's journal before its results: a command of a device is never durable before the result of
+ * the one before it, which the worker flushed first. */
 static bool gather_all(struct store_thread *thread)
 {
     const struct store_thread_config *config = &thread->config;
     bool any = false;
-    for (uint32_t i = 0; i < config->worker_count; i++)
-        any |= gather(&thread->batches[ROLE_WORKER], config->workers[i], i);
+    for (uint32_t i = 0; i < config->worker_count; i++) {
+        any |= gather(&thread->batches[ROLE_WORKER], config->journals[i], i);
+        any |= gather(&thread->batches[ROLE_WORKER], config->results[i], i);
+    }
     for (uint32_t i = 0; i < config->edge_count; i++)
         any |= gather(&thread->batches[ROLE_EDGE], config->edges[i], i);
     if (config->control != NULL)
@@ -180,7 +184,7 @@ static void answer(struct store_thread *thread, const struct item *item)
         counter_add(&thread->figures[STORE_REFUSED], 1);
     else if (msg->kind == MSG_RESULT) {
         counter_set(&thread->durable[msg->client], msg->value);
-        if (item->owner < CONFIG_WORKERS_MAX)
+        if (item->home != thread->config.control)
             counter_add(&thread->finished[item->owner], 1);
     }
     channel_return(item->home, item->msg);
@@ -189,8 +193,10 @@ static void answer(struct store_thread *thread, const struct item *item)
 static void flush_returns(struct store_thread *thread)
 {
     const struct store_thread_config *config = &thread->config;
-    for (uint32_t i = 0; i < config->worker_count; i++)
-        channel_flush_consumer(config->workers[i]);
+    for (uint32_t i = 0; i < config->worker_count; i++) {
+        channel_flush_consumer(config->journals[i]);
+        channel_flush_consumer(config->results[i]);
+    }
     for (uint32_t i = 0; i < config->edge_count; i++)
         channel_flush_consumer(config->edges[i]);
     if (config->control != NULL)

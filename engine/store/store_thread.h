@@ -47,7 +47,8 @@ struct store_thread_config {
     struct kek *kek;     /* NULL: commands whose SPI does not cipher are refused with ERR_KEY */
     struct lanes *lanes; /* this thread's own */
     struct channel *edges[CONFIG_EDGES_MAX]; /* consumed here */
-    struct channel *workers[CONFIG_WORKERS_MAX];
+    struct channel *journals[CONFIG_WORKERS_MAX]; /* of workers: scripts, commands, blocks */
+    struct channel *results[CONFIG_WORKERS_MAX];  /* of workers: results, attempts, consumption */
     struct channel *control;
     uint32_t edge_count, worker_count;
     bool accept_clock;

@@ -13,7 +13,7 @@
 struct store_rig {
     struct store *store;
     struct store_thread *thread;
-    struct channel *edge, *worker, *control;
+    struct channel *edge, *worker, *results, *control; /* `worker` is its journal */
     uint64_t now_ms;
 };
 
@@ -26,6 +26,8 @@ static inline void rig_channels(struct store_rig *rig)
     rig->edge = channel_create(name, RIG_QUOTA, RECORD_CAP, -1);
     snprintf(name, sizeof name, "worker%u", number);
     rig->worker = channel_create(name, RIG_QUOTA, RECORD_CAP, -1);
+    snprintf(name, sizeof name, "results%u", number);
+    rig->results = channel_create(name, 1, RECORD_CAP, -1);
     snprintf(name, sizeof name, "control%u", number);
     rig->control = channel_create(name, RIG_QUOTA, RECORD_CAP, -1);
 }
@@ -38,7 +40,8 @@ static inline bool rig_start(struct store_rig *rig, struct fault *fault)
     struct store_thread_config config = { .store = rig->store,
                                           .edges = { rig->edge },
                                           .edge_count = 1,
-                                          .workers = { rig->worker },
+                                          .journals = { rig->worker },
+                                          .results = { rig->results },
                                           .worker_count = 1,
                                           .control = rig->control,
                                           .results_keep_ms = 7 * 86400000ull };
@@ -58,6 +61,7 @@ static inline void rig_free_channels(struct store_rig *rig)
 {
     channel_destroy(rig->edge);
     channel_destroy(rig->worker);
+    channel_destroy(rig->results);
     channel_destroy(rig->control);
 }
 

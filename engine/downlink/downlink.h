@@ -1,0 +1,55 @@
+/* The downlink's stages in path order. Each takes what the one before left in the worker. */
+#ifndef ENGINE_DOWNLINK_DOWNLINK_H
+#define ENGINE_DOWNLINK_DOWNLINK_H
+
+#include "engine/worker.h"
+
+/* Flags of MSG_ADMIT. */
+#define ADMIT_IDEMPOTENT 0x01
+#define ADMIT_IN_FLIGHT 0x02 /* at start: part of the command that MSG_RESUME will bring */
+
+/* Flag of MSG_RESUME: the SMSC took every segment before the end; expiry_ms: until when they live. */
+#define RESUME_TAKEN 0x01
+
+/* Takes jobs, cancellations and, at start, open commands and unconsumed uplink records from control.
+ * Goes home: ERR_OK; ERR_FULL; ERR_UNKNOWN (no such device or job); ERR_CONFLICT (in flight). */
+bool downlink_admit(struct worker *worker);
+
+/* A waiting job's timer: its not-before came, or its expiry. */
+void job_timer(struct worker *worker, struct waiting *entry);
+
+/* Grants credits to devices in line and asks the store for their scripts or octets. */
+bool downlink_start(struct worker *worker);
+
+/* A fetched script in; security, counter and secured data out (worker->downlink). */
+void downlink_plan(struct worker *worker, struct msg *fetched);
+
+/* The first domain with the job's TAR (000000: the ISD-R) and its key set of the job's version (0:
+ * the first), by index. ERR_UNKNOWN when the device has none. */
+MUST_CHECK enum err choose_keyset(const struct device *device, const struct job *job,
+                                  uint8_t *domain, uint8_t *keyset);
+
+/* The batch of worker->downlink: all CMACs, then all CBCs. */
+void downlink_seal(struct worker *worker);
+
+/* Sealed packets to the journal, in order. They come back when durable. */
+void downlink_commit(struct worker *worker);
+
+/* The session's command is this one. */
+void command_adopt(struct worker *worker, struct session *session,
+                   const struct record_command *command);
+
+/* Durable commands in (worker->durable); short messages to the edge out. */
+void downlink_segment(struct worker *worker);
+
+/* What the edge said of short messages: sessions stepped, credits back. */
+bool downlink_sent(struct worker *worker);
+
+/* What the store said: scripts to plan, octets to send, blocks, results durable. */
+bool downlink_stored(struct worker *worker);
+
+/* Counter block and sequence for the slot's next command. ERR_FULL: none yet, asked for. */
+MUST_CHECK enum err slot_counter_next(struct worker *worker, uint32_t slot, uint32_t *block,
+                                      uint32_t *sequence);
+
+#endif

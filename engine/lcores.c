@@ -1,0 +1,190 @@
+/* The pinned threads: each turns its roles until told to stop, napping when there is nothing to do
+ * unless the configuration says busy. */
+#include "engine/clock.h"
+#include "engine/topology.h"
+
+#include <rte_launch.h>
+#include <rte_lcore.h>
+#include <rte_pause.h>
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Adaptive polling: so many empty turns, then naps that double up to the longest. */
+#define IDLE_TURNS 64u
+#define NAP_NS_MIN 20000
+#define NAP_NS_MAX 400000
+
+static void roles_offline(const struct topology_lcore *lcore)
+{
+    if (lcore->edge != NULL)
+        directory_offline(lcore->edge->directory, lcore->edge->reader);
+    if (lcore->worker != NULL)
+        directory_offline(lcore->worker->directory, lcore->worker->reader);
+}
+
+static void roles_online(const struct topology_lcore *lcore)
+{
+    if (lcore->edge != NULL)
+        directory_online(lcore->edge->directory, lcore->edge->reader);
+    if (lcore->worker != NULL)
+        directory_online(lcore->worker->directory, lcore->worker->reader);
+}
+
+static void nap(const struct topology_lcore *lcore, long *nap_ns)
+{
+    struct timespec time = { .tv_nsec = *nap_ns };
+    roles_offline(lcore);
+    nanosleep(&time, NULL);
+    roles_online(lcore);
+    *nap_ns = *nap_ns * 2 < NAP_NS_MAX ? *nap_ns * 2 : NAP_NS_MAX;
+}
+
+static int lcore_run(void *arg)
+{
+    struct topology_lcore *lcore = arg;
+    struct topology *topology = lcore->topology;
+    bool is_busy_poll = topology->config->cores.poll == POLL_BUSY;
+    uint32_t idle = 0;
+    long nap_ns = NAP_NS_MIN;
+    bool drains = false;
+    roles_online(lcore);
+    while (!atomic_load_explicit(&topology->stopping, memory_order_acquire)) {
+        uint64_t now_ns = clock_now_ns();
+        uint64_t wall_ms = clock_wall_ms();
+        bool busy = false;
+        if (!drains && atomic_load_explicit(&topology->draining, memory_order_acquire)) {
+            drains = true;
+            if (lcore->edge != NULL)
+                edge_drain(lcore->edge);
+            if (lcore->worker != NULL)
+                lcore->worker->draining = true;
+        }
+        if (lcore->edge != NULL &&
+            atomic_load_explicit(&topology->edges_open, memory_order_acquire))
+            busy |= edge_turn(lcore->edge, now_ns, wall_ms);
+        if (drains && lcore->edge != NULL && edge_is_drained(lcore->edge))
+            atomic_store_explicit(&lcore->edge->drained, true, memory_order_release);
+        if (lcore->worker != NULL)
+            busy |= worker_turn(lcore->worker, now_ns, wall_ms);
+        if (busy) {
+            idle = 0;
+            nap_ns = NAP_NS_MIN;
+        } else if (is_busy_poll) {
+            rte_pause();
+        } else if (++idle > IDLE_TURNS) {
+            nap(lcore, &nap_ns);
+        }
+    }
+    roles_offline(lcore);
+    return 0;
+}
+
+/* The distinct CPUs of the configuration, edges' first. */
+static uint32_t cpus_of(const struct config *config, uint32_t cpus[CONFIG_LCORES_MAX])
+{
+    const struct config_cores *cores = &config->cores;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < cores->edge_count + cores->worker_count; i++) {
+        uint32_t cpu =
+            i < cores->edge_count ? cores->edge[i] : cores->workers[i - cores->edge_count];
+        uint32_t at = 0;
+        while (at < count && cpus[at] != cpu)
+            at++;
+        if (at == count)
+            cpus[count++] = cpu;
+    }
+    return count;
+}
+
+/* A CPU plays at most one edge and one worker: config_load refuses a CPU twice in one list. */
+enum err topology_launch(struct topology *topology, struct fault *fault)
+{
+    uint32_t cpus[CONFIG_LCORES_MAX];
+    const struct config_cores *cores = &topology->config->cores;
+    topology->lcore_count = cpus_of(topology->config, cpus);
+    for (uint32_t i = 0; i < topology->lcore_count; i++) {
+        struct topology_lcore *lcore = &topology->lcores[i];
+        lcore->topology = topology;
+        lcore->lcore = i + 1;
+        for (uint32_t e = 0; e < cores->edge_count; e++)
+            if (cores->edge[e] == cpus[i])
+                lcore->edge = topology->edges[e];
+        for (uint32_t w = 0; w < cores->worker_count; w++)
+            if (cores->workers[w] == cpus[i])
+                lcore->worker = topology->workers[w];
+        if (rte_eal_remote_launch(lcore_run, lcore, lcore->lcore) != 0) {
+            fault_set(fault, "cannot start the thread for CPU %u", cpus[i]);
+            return ERR_IO;
+        }
+    }
+    return ERR_OK;
+}
+
+bool topology_drained(struct topology *topology)
+{
+    atomic_store_explicit(&topology->draining, true, memory_order_release);
+    for (uint32_t e = 0; e < topology->edge_count; e++)
+        if (!atomic_load_explicit(&topology->edges[e]->drained, memory_order_acquire))
+            return false;
+    return true;
+}
+
+void topology_stop(struct topology *topology)
+{
+    atomic_store_explicit(&topology->stopping, true, memory_order_release);
+    for (uint32_t i = 0; i < topology->lcore_count; i++)
+        rte_eal_wait_lcore(topology->lcores[i].lcore);
+    topology->lcore_count = 0;
+}
+
+static void arg_add(struct eal_args *args, const char *format, ...) PRINTF_LIKE(2, 3);
+
+static void arg_add(struct eal_args *args, const char *format, ...)
+{
+    ASSERT(args->count < TOPOLOGY_EAL_ARGS_MAX);
+    va_list list;
+    va_start(list, format);
+    vsnprintf(args->text[args->count], sizeof args->text[0], format, list);
+    va_end(list);
+    args->argv[args->count] = args->text[args->count];
+    args->count++;
+    args->argv[args->count] = NULL;
+}
+
+static bool needs_pci(const struct config *config)
+{
+    for (uint32_t p = 0; p < config->port_count; p++)
+        if (strncmp(config->ports[p].device, "net_", 4) != 0)
+            return true;
+    return false;
+}
+
+void topology_eal_args(const struct config *config, struct eal_args *args)
+{
+    uint32_t cpus[CONFIG_LCORES_MAX];
+    uint32_t count = cpus_of(config, cpus);
+    long online = sysconf(_SC_NPROCESSORS_ONLN);
+    char lcores[256];
+    int len = snprintf(lcores, sizeof lcores, "0@(0-%ld)", online > 0 ? online - 1 : 0);
+    for (uint32_t i = 0; i < count && len < (int)sizeof lcores; i++)
+        len += snprintf(lcores + len, sizeof lcores - (size_t)len, ",%u@%u", i + 1, cpus[i]);
+    args->count = 0;
+    arg_add(args, "starling");
+    arg_add(args, "--lcores=%s", lcores);
+    arg_add(args, "--main-lcore=0");
+    arg_add(args, "--no-telemetry");
+    arg_add(args, "--log-level=warning");
+    if (config->memory.hugepages) {
+        arg_add(args, "--in-memory");
+    } else {
+        arg_add(args, "--no-huge");
+        arg_add(args, "--no-shconf");
+    }
+    arg_add(args, "-m");
+    arg_add(args, "%u", config->memory.size_mb);
+    if (!needs_pci(config))
+        arg_add(args, "--no-pci");
+}

@@ -1,0 +1,222 @@
+/* /metrics: counters of the cores, the store, the SMSC accounts and the ports. */
+#include "engine/metrics.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+struct out {
+    api_metric_emit *emit;
+    void *arg;
+    const char *name, *help, *type;
+};
+
+static void sample(const struct out *out, double value, const char *format, ...) PRINTF_LIKE(3, 4);
+
+static void sample(const struct out *out, double value, const char *format, ...)
+{
+    char labels[256];
+    va_list list;
+    va_start(list, format);
+    vsnprintf(labels, sizeof labels, format, list);
+    va_end(list);
+    struct api_metric metric = {
+        .name = out->name,
+        .help = out->help,
+        .type = out->type,
+        .labels = labels,
+        .value = value,
+    };
+    out->emit(out->arg, &metric);
+}
+
+static const char *const stage_labels[STAGE_COUNT] = {
+#define STAGE(name, label) [STAGE_##name] = (label),
+    STAGES(STAGE)
+#undef STAGE
+};
+
+static void core_drops(const struct out *out, const struct core *core, const char *role,
+                       uint32_t index)
+{
+    for (uint32_t s = 0; s < STAGE_COUNT; s++)
+        for (uint32_t e = 0; e < ERR_COUNT; e++) {
+            uint64_t value = counter_read(&core->drops[s][e]);
+            if (value > 0)
+                sample(out, (double)value, "core=\"%s%u\",stage=\"%s\",err=\"%s\"", role, index,
+                       stage_labels[s], err_label((enum err)e));
+        }
+}
+
+static void drops(struct out out, const struct topology *t)
+{
+    out.name = "starling_drops_total";
+    out.help = "What ended on the data path, by stage and reason.";
+    out.type = "counter";
+    for (uint32_t e = 0; e < t->edge_count; e++)
+        core_drops(&out, &t->edges[e]->core, "edge", e);
+    for (uint32_t w = 0; w < t->worker_count; w++)
+        core_drops(&out, &t->workers[w]->core, "worker", w);
+}
+
+static void workers(struct out out, const struct topology *t)
+{
+    out.type = "counter";
+    out.help = "Counters of the worker cores (engine/worker.h).";
+#define WORKER_COUNTER(field)                                                                      \
+    out.name = "starling_worker_" #field "_total";                                                 \
+    for (uint32_t w = 0; w < t->worker_count; w++)                                                 \
+        sample(&out, (double)counter_read(&t->workers[w]->counters.field), "worker=\"%u\"", w);
+    WORKER_COUNTERS(WORKER_COUNTER)
+#undef WORKER_COUNTER
+    out.name = "starling_turns_total";
+    out.help = "Turns of a core, by whether they did something.";
+    for (uint32_t w = 0; w < t->worker_count; w++) {
+        const struct core *core = &t->workers[w]->core;
+        uint64_t idle = counter_read(&core->turns_idle);
+        sample(&out, (double)idle, "core=\"worker%u\",turn=\"idle\"", w);
+        sample(&out, (double)(counter_read(&core->turns) - idle), "core=\"worker%u\",turn=\"busy\"",
+               w);
+    }
+    for (uint32_t e = 0; e < t->edge_count; e++) {
+        const struct core *core = &t->edges[e]->core;
+        uint64_t idle = counter_read(&core->turns_idle);
+        sample(&out, (double)idle, "core=\"edge%u\",turn=\"idle\"", e);
+        sample(&out, (double)(counter_read(&core->turns) - idle), "core=\"edge%u\",turn=\"busy\"",
+               e);
+    }
+}
+
+static void latency(struct out out, const struct topology *t)
+{
+    static const unsigned quantiles[] = { 500, 900, 990, 999 };
+    static struct histogram all; /* large; one thread */
+    memset(&all, 0, sizeof all);
+    for (uint32_t w = 0; w < t->worker_count; w++)
+        histogram_merge(&all, &t->workers[w]->latency_ms);
+    out.type = "gauge";
+    out.name = "starling_job_latency_milliseconds";
+    out.help = "From a job's acceptance to its result, since start.";
+    for (size_t q = 0; q < COUNT(quantiles); q++)
+        sample(&out, (double)histogram_quantile(&all, quantiles[q]), "quantile=\"0.%u\"",
+               quantiles[q]);
+    out.name = "starling_job_latency_count";
+    out.type = "counter";
+    sample(&out, (double)counter_read(&all.count), "%s", "");
+}
+
+static void edges(struct out out, const struct topology *t)
+{
+    out.type = "counter";
+    out.help = "Counters of the edge cores (engine/edge.h).";
+#define EDGE_COUNTER(field)                                                                        \
+    out.name = "starling_edge_" #field "_total";                                                   \
+    for (uint32_t e = 0; e < t->edge_count; e++)                                                   \
+        sample(&out, (double)counter_read(&t->edges[e]->counters.field), "edge=\"%u\"", e);
+    EDGE_COUNTERS(EDGE_COUNTER)
+#undef EDGE_COUNTER
+    out.type = "gauge";
+    out.name = "starling_smsc_binds_bound";
+    out.help = "Transceiver binds that are up.";
+    for (uint32_t e = 0; e < t->edge_count; e++)
+        sample(&out, (double)counter_read(&t->edges[e]->bound), "edge=\"%u\"", e);
+}
+
+static void sessions(struct out out, const struct topology *t)
+{
+    out.type = "counter";
+    out.help = "SMPP sessions (io/smpp/smpp_session.h).";
+#define SMPP_COUNTER(field)                                                                        \
+    out.name = "starling_smpp_" #field "_total";                                                   \
+    for (uint32_t e = 0; e < t->edge_count; e++)                                                   \
+        for (uint32_t s = 0; s < t->edges[e]->smsc_count; s++) {                                   \
+            const struct smsc *smsc = &t->edges[e]->smscs[s];                                      \
+            for (uint32_t b = 0; b < smsc->bind_count; b++)                                        \
+                sample(                                                                            \
+                    &out,                                                                          \
+                    (double)counter_read(&smpp_session_counters(smsc->binds[b].session)->field),   \
+                    "account=\"%s\",bind=\"%u\"", smsc->config->name, b);                          \
+        }
+    SMPP_SESSION_COUNTERS(SMPP_COUNTER)
+#undef SMPP_COUNTER
+}
+
+static void concat(struct out out, const struct topology *t)
+{
+    out.type = "counter";
+    out.help = "Reassembly of concatenated messages (io/sms/sms_concat.h).";
+#define SMS_COUNTER(field)                                                                         \
+    out.name = "starling_concat_" #field "_total";                                                 \
+    for (uint32_t w = 0; w < t->worker_count; w++)                                                 \
+        sample(&out, (double)counter_read(&sms_concat_counters(t->workers[w]->concat)->field),     \
+               "worker=\"%u\"", w);
+    SMS_CONCAT_COUNTERS(SMS_COUNTER)
+#undef SMS_COUNTER
+}
+
+struct net_out {
+    const struct out *out;
+    const char *port;
+};
+
+static void net_counter(void *ctx, const char *layer, const char *reason, uint64_t value)
+{
+    struct net_out *net = ctx;
+    sample(net->out, (double)value, "port=\"%s\",layer=\"%s\",event=\"%s\"", net->port, layer,
+           reason);
+}
+
+static void ports(struct out out, const struct topology *t)
+{
+    out.type = "counter";
+    out.name = "starling_net_total";
+    out.help = "Frames and segments by port, layer and what became of them (io/net).";
+    for (uint32_t e = 0; e < t->edge_count; e++)
+        for (uint32_t p = 0; p < t->edges[e]->port_count; p++) {
+            const struct edge_port *port = &t->edges[e]->ports[p];
+            struct net_out net = { &out, t->config->ports[port->config].name };
+            net_counters(port->net, net_counter, &net);
+        }
+}
+
+static void control_side(struct out out, const struct topology *t)
+{
+    out.type = "counter";
+    out.help = "Counters of the control thread (engine/control.h).";
+#define CONTROL_COUNTER(field)                                                                     \
+    out.name = "starling_control_" #field "_total";                                                \
+    sample(&out, (double)counter_read(&t->control.counters.field), "%s", "");
+    CONTROL_COUNTERS(CONTROL_COUNTER)
+#undef CONTROL_COUNTER
+    out.name = "starling_store_total";
+    out.help = "The store thread (engine/store/store_thread.h).";
+    for (int f = 0; f < STORE_FIGURE_COUNT; f++)
+        sample(&out, (double)store_thread_figure(t->store_thread, (enum store_figure)f),
+               "event=\"%s\"", store_figure_label((enum store_figure)f));
+    out.name = "starling_store_corrupt_total";
+    out.help = "Records whose CRC did not match: quarantined. Any is an alarm.";
+    sample(&out, (double)store_corrupt_count(t->store), "%s", "");
+    out.type = "gauge";
+    out.name = "starling_store_octets";
+    out.help = "Octets in use of the data file.";
+    sample(&out, (double)store_used(t->store), "%s", "");
+    out.name = "starling_devices";
+    out.help = "Devices in the directory.";
+    sample(&out, directory_count(t->directory), "%s", "");
+    out.name = "starling_jobs_unfinished";
+    out.help = "Jobs accepted that have no durable result yet.";
+    for (uint32_t w = 0; w < t->worker_count; w++)
+        sample(&out, (double)control_waiting(&t->control, w), "worker=\"%u\"", w);
+}
+
+void metrics_emit(const struct topology *topology, api_metric_emit *emit, void *arg)
+{
+    struct out out = { .emit = emit, .arg = arg };
+    control_side(out, topology);
+    workers(out, topology);
+    latency(out, topology);
+    edges(out, topology);
+    sessions(out, topology);
+    concat(out, topology);
+    ports(out, topology);
+    drops(out, topology);
+}

@@ -1,0 +1,193 @@
+/* Events into sessions and effects out of them; the ends of jobs. */
+#include "engine/session/line.h"
+#include "engine/uplink/uplink.h"
+
+struct msg *worker_result_msg(struct worker *worker, enum msg_kind kind)
+{
+    struct msg *msg = channel_take(worker->results);
+    ASSERT(msg != NULL); /* worker_has_room was asked before */
+    msg->kind = (uint8_t)kind;
+    return msg;
+}
+
+void uplink_consumed(struct worker *worker, uint64_t uplink_id)
+{
+    if (uplink_id == 0)
+        return;
+    struct msg *msg = worker_result_msg(worker, MSG_CONSUMED);
+    msg->id = uplink_id;
+    channel_push(worker->results, msg);
+}
+
+static void count_end(struct worker *worker, enum job_outcome outcome)
+{
+    struct worker_counters *c = &worker->counters;
+    struct counter *const counters[] = {
+        [JOB_EXECUTED] = &c->jobs_executed,       [JOB_FAILED] = &c->jobs_failed,
+        [JOB_UNCONFIRMED] = &c->jobs_unconfirmed, [JOB_EXPIRED] = &c->jobs_expired,
+        [JOB_CANCELLED] = &c->jobs_cancelled,
+    };
+    ASSERT(outcome != JOB_PENDING && outcome < COUNT(counters));
+    counter_add(counters[outcome], 1);
+}
+
+void job_finish(struct worker *worker, struct session *session, uint32_t index,
+                const struct job_end *end)
+{
+    struct waiting *entry = waiting_at(worker, index);
+    struct record_result result = {
+        .command_id = end->ends_command ? end->command_id : 0,
+        .job_id = entry->job_id,
+        .eid = session->eid,
+        .client = entry->client,
+        .outcome = (uint8_t)end->outcome,
+        .reason = (uint8_t)end->reason,
+        .por_status = end->por_status,
+        .attempts = session->now.attempt,
+        .ends_command = end->ends_command,
+        .accepted_ms = entry->accepted_ms,
+        .finished_ms = worker->core.wall_ms,
+        .uplink_id = end->uplink_id,
+        .answer = end->answer,
+        .answer_raw = end->answer_raw,
+    };
+    struct msg *msg = worker_result_msg(worker, MSG_RESULT);
+    struct writer w = msg_writer(msg);
+    record_result_write(&w, &result);
+    enum err err = msg_written(msg, &w);
+    ASSERT(err == ERR_OK); /* the channel's bodies hold the longest result */
+    channel_push(worker->results, msg);
+    count_end(worker, end->outcome);
+    if (entry->accepted_ms != 0 && worker->core.wall_ms >= entry->accepted_ms)
+        histogram_add(&worker->latency_ms, worker->core.wall_ms - entry->accepted_ms);
+    waiting_give(worker, index);
+}
+
+void flight_clear(struct worker *worker, struct session *session)
+{
+    receipts_forget(worker, session);
+    session->flight = WORKER_NONE;
+    session->is_command = false;
+    session->command_id = 0;
+    session->epoch++;
+}
+
+void job_requeue(struct worker *worker, struct session *session, uint32_t index)
+{
+    struct waiting *entry = waiting_at(worker, index);
+    line_prepend(worker, session, index);
+    entry->timer.kind = TIMER_JOB;
+    wheel_arm(&worker->core.wheel, &entry->timer,
+              core_deadline_ns(&worker->core, entry->expiry_ms));
+}
+
+/* The flight's jobs wait again, oldest first. They may have run already. The journal's record stays
+ * until the anew sealed one, of the same id, takes its place. */
+static void flight_requeue(struct worker *worker, struct session *session)
+{
+    uint32_t reversed = WORKER_NONE;
+    for (uint32_t at = session->flight; at != WORKER_NONE;) {
+        uint32_t next = waiting_at(worker, at)->next;
+        waiting_at(worker, at)->next = reversed;
+        reversed = at;
+        at = next;
+    }
+    for (uint32_t at = reversed; at != WORKER_NONE;) {
+        uint32_t next = waiting_at(worker, at)->next;
+        waiting_at(worker, at)->flags |= WAITING_HELD;
+        job_requeue(worker, session, at);
+        at = next;
+    }
+    flight_clear(worker, session);
+}
+
+/* The card is ahead of us: unless a 00 was ever verified, lift the base, once, durably before use. */
+static void keyset_raise(struct worker *worker, struct session *session)
+{
+    struct device_live *live = directory_live(worker->directory, session->device.record);
+    uint8_t bit = (uint8_t)(1u << session->keyset);
+    if ((live->proven | live->raised) & bit)
+        return;
+    keyset_mark(worker, session, RECORD_KEYSET_RAISED);
+    counter_add(&worker->counters.counter_raised, 1);
+}
+
+void keyset_mark(struct worker *worker, struct session *session, uint8_t flags)
+{
+    struct msg *msg = worker_result_msg(worker, MSG_KEYSET);
+    msg->eid = session->eid;
+    msg->device = session->device;
+    msg->part = session->keyset;
+    msg->flags = flags;
+    channel_push(worker->results, msg);
+}
+
+/* The route may have changed since: asked each time. False: no number, or no route to it. */
+static bool choose_account(struct worker *worker, struct session *session)
+{
+    struct eid eid;
+    uint64_t msisdn;
+    uint8_t account;
+    if (directory_identity(worker->directory, session->device, &eid, &msisdn) != ERR_OK ||
+        routes_find(worker->routes, msisdn, &account) != ERR_OK)
+        return false;
+    if (!session->is_ready) /* else it leaves the line it stands in first */
+        session->account = account;
+    return true;
+}
+
+static void stand_in_line(struct worker *worker, struct session *session)
+{
+    if (choose_account(worker, session)) {
+        ready_append(worker, session);
+        return;
+    }
+    core_drop(&worker->core, STAGE_PLAN, ERR_UNREACHABLE); /* waits; its jobs may expire */
+    session->timer.kind = TIMER_SESSION;
+    wheel_arm(&worker->core.wheel, &session->timer, worker->core.now_ns + UNREACHABLE_RETRY_NS);
+}
+
+bool session_event(struct worker *worker, struct session *session, struct session_input input,
+                   enum stage stage, const struct flight_answer *answer)
+{
+    struct effects effects;
+    uint8_t before = session->now.state;
+    enum err err =
+        session_step(&session->now, &worker->policy, &input, worker->core.wall_ms, &effects);
+    if (err != ERR_OK) {
+        core_drop(&worker->core, stage, err);
+        return false;
+    }
+    if (effects.raise)
+        keyset_raise(worker, session);
+    if (effects.requeue_job)
+        flight_requeue(worker, session);
+    if (effects.arm) {
+        session->timer.kind = TIMER_SESSION;
+        wheel_arm(&worker->core.wheel, &session->timer,
+                  core_deadline_ns(&worker->core, effects.deadline_ms));
+    } else if (session->now.state != before) {
+        wheel_disarm(&worker->core.wheel, &session->timer);
+    }
+    if (effects.finish)
+        flight_end(worker, session, (enum job_outcome)effects.outcome, effects.reason, answer);
+    if (effects.queue)
+        stand_in_line(worker, session);
+    if (effects.finish)
+        session_settle(worker, session);
+    return true;
+}
+
+void session_settle(struct worker *worker, struct session *session)
+{
+    if (session->now.state != SESSION_IDLE || session->flight != WORKER_NONE)
+        return;
+    if (line_first(session) != WORKER_NONE) {
+        session->now = (struct session_flight){ .por_status = RECORD_POR_NONE };
+        bool started = session_event(
+            worker, session, (struct session_input){ .event = EVENT_SUBMIT }, STAGE_PLAN, NULL);
+        ASSERT(started);
+    } else if (session->delayed == 0 && !session->is_ready) {
+        session_free(worker, session);
+    }
+}

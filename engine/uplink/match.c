@@ -1,0 +1,88 @@
+/* Verified response packets to the commands they answer (TS 102 225 §5.2; spec: Trust). What does
+ * not verify changes nothing but a counter. */
+#include "crypto/scp80_wire.h"
+#include "engine/uplink/uplink.h"
+
+/* What each response status code means for the command (TS 102 225 table 5). */
+static struct session_input input_of(uint8_t status)
+{
+    switch (status) {
+    case SCP80_STATUS_OK:
+        return (struct session_input){ .event = EVENT_POR_OK };
+    case 0x01: /* RC/CC/DS failed */
+    case 0x05: /* ciphering error */
+        return (struct session_input){ .event = EVENT_POR_AGAIN, .reason = ERR_CC };
+    case 0x02: /* CNTR low */
+        return (struct session_input){ .event = EVENT_POR_LOW };
+    case 0x03: /* CNTR high */
+        return (struct session_input){ .event = EVENT_POR_ERROR, .reason = ERR_CNTR };
+    case 0x04: /* CNTR blocked */
+        return (struct session_input){ .event = EVENT_POR_ERROR, .reason = ERR_EXHAUSTED };
+    case 0x07: /* insufficient memory */
+        return (struct session_input){ .event = EVENT_POR_LATER, .reason = ERR_FULL };
+    case 0x08: /* more time */
+        return (struct session_input){ .event = EVENT_POR_WAIT };
+    case 0x0B: /* the response comes in an SMS-SUBMIT */
+    case 0x0C: /* … in a USSD invoke */
+        return (struct session_input){ .event = EVENT_POR_OTHER };
+    case 0x09: /* TAR unknown */
+        return (struct session_input){ .event = EVENT_POR_ERROR, .reason = ERR_TAR };
+    case 0x0A: /* insufficient security level */
+        return (struct session_input){ .event = EVENT_POR_ERROR, .reason = ERR_DENIED };
+    default: /* 06, reserved, proprietary */
+        return (struct session_input){ .event = EVENT_POR_ERROR, .reason = ERR_REFUSED };
+    }
+}
+
+/* The first 00 under a key set proves its counter, for ever. */
+static void prove(struct worker *worker, struct session *session)
+{
+    struct device_live *live = directory_live(worker->directory, session->device.record);
+    uint8_t bit = (uint8_t)(1u << session->keyset);
+    if (live->proven & bit)
+        return;
+    live->proven |= bit;
+    keyset_mark(worker, session, RECORD_KEYSET_PROVEN);
+}
+
+static enum err match_one(struct worker *worker, struct uplink_item *item)
+{
+    const struct scp80_open_response *open = &item->open;
+    if (open->err == ERR_UNTRUSTED)
+        counter_add(&worker->counters.pors_untrusted, 1);
+    if (open->err != ERR_OK)
+        return open->err;
+    /* An earlier packet of this batch may have ended the command. */
+    struct session *session = session_find(worker, item->device);
+    if (session == NULL || !session->is_command || session->security.cntr != open->cntr ||
+        session->security.cntr != open->command.cntr)
+        return ERR_UNKNOWN;
+    counter_add(&worker->counters.pors_verified, 1);
+    if (open->real_udhl)
+        counter_add(&worker->counters.pors_real_udhl, 1);
+    if (open->status == SCP80_STATUS_OK)
+        prove(worker, session);
+    uint8_t before = session->now.por_status;
+    session->now.por_status = open->status;
+    struct flight_answer answer = { .data = open->data, .uplink_id = item->ids[0] };
+    if (session_event(worker, session, input_of(open->status), STAGE_MATCH, &answer))
+        return ERR_OK;
+    if (session_find(worker, item->device) == session)
+        session->now.por_status = before;
+    return ERR_OK; /* counted by session_event */
+}
+
+void uplink_match(struct worker *worker)
+{
+    for (uint32_t i = 0; i < worker->uplink_count; i++) {
+        struct uplink_item *item = &worker->uplink[i];
+        enum err err = match_one(worker, item);
+        if (err != ERR_OK)
+            core_drop(&worker->core, err == ERR_UNKNOWN ? STAGE_MATCH : STAGE_OPEN, err);
+        for (uint8_t n = 0; n < item->id_count; n++)
+            uplink_consumed(worker, item->ids[n]);
+        if (item->msg != NULL)
+            channel_return(item->channel, item->msg);
+    }
+    worker->uplink_count = 0;
+}

@@ -5,6 +5,8 @@
 #include "crypto/lanes_mb.h"
 #include "crypto/secret.h"
 
+#include <stdlib.h>
+
 static bool supported(enum lanes_way way)
 {
     switch (way) {
@@ -34,22 +36,27 @@ const char *lanes_way_name(enum lanes_way way)
     return "";
 }
 
+static enum err init(struct lanes *lanes)
+{
+    struct fault fault = { .text = "" };
+    lanes->secret = secret_alloc(sizeof *lanes->secret, &fault);
+    if (lanes->secret == NULL) {
+        log_error("crypto", "%s", fault.text);
+        return ERR_NO_MEMORY;
+    }
+    enum err err = lanes_mb_init(lanes);
+    return err != ERR_OK ? err : lanes_selftest(lanes);
+}
+
 struct lanes *lanes_create_as(enum lanes_way way)
 {
-    if (!supported(way))
+    struct lanes *lanes = supported(way) ? calloc(1, sizeof *lanes) : NULL;
+    if (lanes == NULL)
         return NULL;
-    struct fault fault = { .text = "" };
-    struct lanes *lanes = secret_alloc(sizeof *lanes, &fault);
-    if (lanes == NULL) {
-        log_error("crypto", "%s", fault.text);
-        return NULL;
-    }
     lanes->way = way;
-    enum err err = lanes_mb_init(lanes);
-    if (err == ERR_OK)
-        err = lanes_selftest(lanes);
+    enum err err = init(lanes);
     if (err != ERR_OK) {
-        log_error("crypto", "start-up self-test by %s: %s", lanes_way_name(way), err_text(err));
+        log_error("crypto", "start-up by %s: %s", lanes_way_name(way), err_text(err));
         lanes_destroy(lanes);
         return NULL;
     }
@@ -69,7 +76,8 @@ void lanes_destroy(struct lanes *lanes)
     if (lanes == NULL)
         return;
     lanes_mb_fini(lanes);
-    secret_free(lanes, sizeof *lanes);
+    secret_free(lanes->secret, sizeof *lanes->secret);
+    free(lanes);
 }
 
 enum lanes_way lanes_way(const struct lanes *lanes)
@@ -99,7 +107,7 @@ void lanes_cmac_run(struct lanes *lanes, struct lanes_cmac *jobs, uint32_t count
         lanes_order_make(&order, items, chunk(count - first));
         for (uint32_t run = 0; run < order.run_count; run++) {
             if (lanes->way == LANES_VAES)
-                lanes_vaes_cmac(&lanes->vaes, some, &order.runs[run]);
+                lanes_vaes_cmac(&lanes->secret->vaes, some, &order.runs[run]);
             else
                 lanes_mb_cmac(lanes, some, &order.runs[run]);
         }
@@ -121,9 +129,9 @@ static void cbc(struct lanes *lanes, const struct lanes_cbc *jobs, uint32_t coun
             if (lanes->way != LANES_VAES)
                 lanes_mb_cbc(lanes, some, &order.runs[run], decrypt);
             else if (decrypt)
-                lanes_vaes_cbc_decrypt(&lanes->vaes, some, &order.runs[run]);
+                lanes_vaes_cbc_decrypt(&lanes->secret->vaes, some, &order.runs[run]);
             else
-                lanes_vaes_cbc_encrypt(&lanes->vaes, some, &order.runs[run]);
+                lanes_vaes_cbc_encrypt(&lanes->secret->vaes, some, &order.runs[run]);
         }
     }
 }

@@ -9,6 +9,8 @@
 #include <intel-ipsec-mb.h>
 #include <stdlib.h>
 
+#define PAGE_LEAST 4096u
+
 static const uint8_t zero_iv[LANES_BLOCK];
 
 enum err lanes_mb_init(struct lanes *lanes)
@@ -57,14 +59,14 @@ static void expand(struct lanes *lanes, const uint8_t *const *keys, uint32_t cou
     switch (lanes->way) {
     case LANES_VAES:
     case LANES_MB_VAES:
-        lanes_keys_vaes(keys, count, key_len, use, lanes->schedules);
+        lanes_keys_vaes(keys, count, key_len, use, lanes->secret->schedules);
         return;
     case LANES_MB_AESNI:
-        lanes_keys_aesni(keys, count, key_len, use, lanes->schedules);
+        lanes_keys_aesni(keys, count, key_len, use, lanes->secret->schedules);
         return;
     case LANES_MB:
         for (uint32_t i = 0; i < count; i++)
-            expand_one(lanes, keys[i], key_len, use, &lanes->schedules[i]);
+            expand_one(lanes, keys[i], key_len, use, &lanes->secret->schedules[i]);
         return;
     }
 }
@@ -85,37 +87,46 @@ static void fill_cmac(IMB_JOB *job, struct lanes_cmac *cmac, const struct lanes_
     job->auth_tag_output_len_in_bytes = LANES_MAC_LEN;
 }
 
-/* CMAC of AES-192: its chain by CBC, its last block by hand (SP 800-38B §6.2). */
-static void cmac_192(struct lanes *lanes, struct lanes_cmac *job)
+/* One block in place. */
+static void encrypt_block(struct lanes *lanes, const struct lanes_schedule *schedule,
+                          uint32_t key_len, uint8_t block[LANES_BLOCK])
 {
-    IMB_MGR *mgr = lanes->mgr;
-    struct lanes_schedule *schedule = &lanes->schedules[0];
-    uint8_t chain[LANES_BLOCK] = { 0 }, subkey[LANES_BLOCK];
-    uint32_t left = job->len;
-    const uint8_t *at = job->in;
-
-    expand_one(lanes, job->key, 24, LANES_KEYS_ENCRYPT, schedule);
     IMB_JOB one = { .cipher_mode = IMB_CIPHER_CBC,
                     .enc_keys = schedule->encrypt,
                     .dec_keys = schedule->decrypt,
-                    .key_len_in_bytes = 24,
+                    .key_len_in_bytes = key_len,
                     .iv = zero_iv,
                     .iv_len_in_bytes = LANES_BLOCK,
-                    .src = chain,
-                    .dst = chain,
+                    .src = block,
+                    .dst = block,
                     .msg_len_to_cipher_in_bytes = LANES_BLOCK };
-    uint32_t done =
-        IMB_SUBMIT_CIPHER_BURST_NOCHECK(mgr, &one, 1, IMB_CIPHER_CBC, IMB_DIR_ENCRYPT, 24);
+    uint32_t done = IMB_SUBMIT_CIPHER_BURST_NOCHECK(lanes->mgr, &one, 1, IMB_CIPHER_CBC,
+                                                    IMB_DIR_ENCRYPT, (IMB_KEY_SIZE_BYTES)key_len);
     ASSERT(done == 1);
-    memcpy(subkey, chain, sizeof subkey); /* L; twice x for a padded block */
-    for (uint32_t turn = 0; turn < (left > 0 && left % LANES_BLOCK == 0 ? 1u : 2u); turn++) {
-        uint8_t reduce = (uint8_t)(-(subkey[0] >> 7) & 0x87);
-        for (size_t i = 0; i < LANES_BLOCK - 1; i++)
-            subkey[i] = (uint8_t)(subkey[i] << 1 | subkey[i + 1] >> 7);
-        subkey[LANES_BLOCK - 1] = (uint8_t)(subkey[LANES_BLOCK - 1] << 1 ^ reduce);
-    }
+}
 
-    memset(chain, 0, sizeof chain);
+/* Times x in GF(2^128) (SP 800-38B §6.1). */
+static void times_x(uint8_t block[LANES_BLOCK])
+{
+    uint8_t reduce = (uint8_t)(-(block[0] >> 7) & 0x87);
+    for (size_t i = 0; i < LANES_BLOCK - 1; i++)
+        block[i] = (uint8_t)(block[i] << 1 | block[i + 1] >> 7);
+    block[LANES_BLOCK - 1] = (uint8_t)(block[LANES_BLOCK - 1] << 1 ^ reduce);
+}
+
+/* CMAC a block at a time (SP 800-38B §6.2), for what IPsec-MB's lanes cannot do. */
+static void cmac_by_blocks(struct lanes *lanes, struct lanes_cmac *job)
+{
+    struct lanes_schedule *schedule = &lanes->secret->schedules[0];
+    uint8_t chain[LANES_BLOCK] = { 0 }, subkey[LANES_BLOCK] = { 0 };
+    expand_one(lanes, job->key, job->key_len, LANES_KEYS_ENCRYPT, schedule);
+    encrypt_block(lanes, schedule, job->key_len, subkey);
+    times_x(subkey);
+    if (job->len == 0 || job->len % LANES_BLOCK != 0)
+        times_x(subkey);
+
+    uint32_t left = job->len;
+    const uint8_t *at = job->in;
     for (bool last = false; !last;) {
         last = left <= LANES_BLOCK;
         uint32_t take = last ? left : LANES_BLOCK;
@@ -125,8 +136,7 @@ static void cmac_192(struct lanes *lanes, struct lanes_cmac *job)
             chain[take] ^= 0x80;
         for (size_t i = 0; last && i < LANES_BLOCK; i++)
             chain[i] ^= subkey[i];
-        done = IMB_SUBMIT_CIPHER_BURST_NOCHECK(mgr, &one, 1, IMB_CIPHER_CBC, IMB_DIR_ENCRYPT, 24);
-        ASSERT(done == 1);
+        encrypt_block(lanes, schedule, job->key_len, chain);
         at += take;
         left -= take;
     }
@@ -134,26 +144,42 @@ static void cmac_192(struct lanes *lanes, struct lanes_cmac *job)
     wipe(subkey, sizeof subkey);
 }
 
+/* IPsec-MB reads a whole block where the last one begins, also when it is partial: at the end of a
+ * page that may be somebody else's memory, or nobody's. */
+static bool last_block_leaves_page(const struct lanes_cmac *job)
+{
+    uint32_t rest = job->len % LANES_BLOCK;
+    if (rest == 0)
+        return job->len == 0; /* which has no octet that may be read */
+    return (uintptr_t)(job->in + (job->len - rest)) % PAGE_LEAST > PAGE_LEAST - LANES_BLOCK;
+}
+
 void lanes_mb_cmac(struct lanes *lanes, struct lanes_cmac *jobs, const struct lanes_run *run)
 {
-    if (run->key_len == 24) {
-        for (uint32_t i = 0; i < run->count; i++)
-            cmac_192(lanes, &jobs[run->index[i]]);
-        return;
-    }
+    struct lanes_cmac *some[LANES_CHUNK];
     const uint8_t *keys[LANES_CHUNK];
-    for (uint32_t i = 0; i < run->count; i++)
-        keys[i] = jobs[run->index[i]].key;
-    expand(lanes, keys, run->count, run->key_len, LANES_KEYS_CMAC);
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < run->count; i++) {
+        struct lanes_cmac *job = &jobs[run->index[i]];
+        if (run->key_len == 24 || last_block_leaves_page(job)) {
+            cmac_by_blocks(lanes, job);
+            continue;
+        }
+        some[count] = job;
+        keys[count++] = job->key;
+    }
+    if (count == 0)
+        return;
+    expand(lanes, keys, count, run->key_len, LANES_KEYS_CMAC);
 
     IMB_JOB *burst[LANES_CHUNK];
-    uint32_t given = IMB_GET_NEXT_BURST(lanes->mgr, run->count, burst);
-    ASSERT(given == run->count); /* nothing is ever left inside */
-    for (uint32_t i = 0; i < run->count; i++)
-        fill_cmac(burst[i], &jobs[run->index[i]], &lanes->schedules[i]);
-    uint32_t done = IMB_SUBMIT_BURST_NOCHECK(lanes->mgr, run->count, burst);
-    while (done < run->count) {
-        uint32_t flushed = IMB_FLUSH_BURST(lanes->mgr, run->count - done, burst);
+    uint32_t given = IMB_GET_NEXT_BURST(lanes->mgr, count, burst);
+    ASSERT(given == count); /* nothing is ever left inside */
+    for (uint32_t i = 0; i < count; i++)
+        fill_cmac(burst[i], some[i], &lanes->secret->schedules[i]);
+    uint32_t done = IMB_SUBMIT_BURST_NOCHECK(lanes->mgr, count, burst);
+    while (done < count) {
+        uint32_t flushed = IMB_FLUSH_BURST(lanes->mgr, count - done, burst);
         ASSERT(flushed > 0);
         done += flushed;
     }
@@ -174,8 +200,8 @@ void lanes_mb_cbc(struct lanes *lanes, const struct lanes_cbc *jobs, const struc
         if (cbc->len == 0)
             continue;
         IMB_JOB *job = &lanes->jobs[count++];
-        job->enc_keys = lanes->schedules[i].encrypt;
-        job->dec_keys = lanes->schedules[i].decrypt;
+        job->enc_keys = lanes->secret->schedules[i].encrypt;
+        job->dec_keys = lanes->secret->schedules[i].decrypt;
         job->key_len_in_bytes = run->key_len;
         job->src = cbc->in;
         job->dst = cbc->out;

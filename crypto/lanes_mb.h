@@ -10,10 +10,14 @@
 struct IMB_MGR;
 struct IMB_JOB;
 
-/* All in secret memory: schedules stay until the next batch overwrites them. */
-struct lanes {
+/* In secret memory: schedules stay until the next batch overwrites them. */
+struct lanes_secret {
     struct lanes_vaes vaes;
     struct lanes_schedule schedules[LANES_CHUNK];
+};
+
+struct lanes {
+    struct lanes_secret *secret;
     struct IMB_MGR *mgr;
     struct IMB_JOB *jobs; /* LANES_CHUNK */
     enum lanes_way way;

@@ -1,7 +1,7 @@
 /* Counting sort of up to 64 jobs by (key length, blocks). */
 #include "crypto/lanes_order.h"
 
-#include "base/check.h"
+#include "base/span.h"
 
 #include <string.h>
 
@@ -10,7 +10,8 @@
 /* A chunk of equal jobs, the usual one, needs no sorting: each item is as the one before it. */
 static bool all_same(const struct lanes_order_item *items, uint32_t count)
 {
-    return memcmp(items, items + 1, (count - 1) * sizeof *items) == 0;
+    size_t len = (count - 1) * sizeof *items;
+    return span_equal(span_of(items, len), span_of(items + 1, len));
 }
 
 static void add_run(struct lanes_order *order, uint32_t key_len, uint32_t start, uint32_t end)

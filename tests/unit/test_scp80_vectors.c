@@ -38,12 +38,12 @@ static uint64_t number_of(const json_t *object, const char *name)
 /* Lives as long as the test program. */
 static struct span octets_of(const json_t *object, const char *name)
 {
+    static uint8_t store[1 << 18];
+    static size_t used;
     const char *hex = text_of(object, name);
-    size_t cap = strlen(hex) / 2;
-    uint8_t *bytes = malloc(cap + 1);
-    assert_non_null(bytes);
-    struct writer w = writer_over(bytes, cap);
+    struct writer w = writer_over(store + used, sizeof store - used);
     assert_int_equal(hex_read(span_text(hex), &w), ERR_OK);
+    used += writer_len(&w);
     return written(&w);
 }
 
@@ -121,6 +121,13 @@ static int load(void **state)
     }
     assert_int_equal(command_count, 102);
     assert_int_equal(response_count, 86);
+    return 0;
+}
+
+static int unload(void **state)
+{
+    (void)state;
+    json_decref(root);
     return 0;
 }
 
@@ -283,5 +290,5 @@ int main(void)
         cmocka_unit_test(response_vectors_open_or_fail_at_their_check),
         cmocka_unit_test(counter_vectors_are_decided_as_by_the_receiver),
     };
-    return cmocka_run_group_tests(tests, load, NULL);
+    return cmocka_run_group_tests(tests, load, unload);
 }

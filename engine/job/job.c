@@ -4,12 +4,12 @@
 
 #include "base/hex.h"
 #include "crypto/scp80_batch.h"
+#include "engine/job/job_json.h"
 #include "engine/job/rfc3339.h"
 #include "engine/session/es5.h"
 #include "io/sms/sms_concat.h"
 
 #include <inttypes.h>
-#include <jansson.h>
 
 #define SPI_DEFAULT 0x1639
 #define KIC_KID_AES 0x12
@@ -42,61 +42,62 @@ const char *job_kind_name(enum job_kind kind)
 /* What members gave, beside what goes straight into the job. */
 struct draft {
     struct job *job;
+    const struct job_json *json;
     uint64_t now_ms;
     bool has_eid, has_kind, has_script, has_aid, has_tar, has_idempotent, has_expiry;
     uint8_t aid[ES5_AID_LEN];
     struct fault why; /* more than "accepted" can say */
 };
 
-typedef bool member_read(struct draft *draft, const json_t *value);
+typedef bool member_read(struct draft *draft, const struct job_json_member *value);
 
-static struct span text_of(const json_t *value)
-{
-    return json_is_string(value) ? span_of(json_string_value(value), json_string_length(value))
-                                 : span_of(NULL, 0);
-}
-
-static bool hex_exactly(const json_t *value, uint8_t *out, size_t len)
+static bool hex_exactly(const struct job_json_member *value, uint8_t *out, size_t len)
 {
     struct writer octets = writer_over(out, len);
-    return json_is_string(value) && hex_read(text_of(value), &octets) == ERR_OK &&
+    return value->kind == JOB_JSON_STRING && hex_read(value->text, &octets) == ERR_OK &&
            writer_len(&octets) == len;
 }
 
-static bool number_within(const json_t *value, json_int_t least, json_int_t most, json_int_t *out)
+static bool number_within(const struct job_json_member *value, int64_t least, int64_t most,
+                          int64_t *out)
 {
-    *out = json_is_integer(value) ? json_integer_value(value) : least;
-    return json_is_integer(value) && *out >= least && *out <= most;
+    *out = value->kind == JOB_JSON_INTEGER ? value->integer : least;
+    return value->kind == JOB_JSON_INTEGER && *out >= least && *out <= most;
 }
 
-static bool read_eid(struct draft *draft, const json_t *value)
+static bool is_word(const struct job_json_member *value, const char *word)
+{
+    return value->kind == JOB_JSON_STRING && span_equal(value->text, span_text(word));
+}
+
+static bool read_eid(struct draft *draft, const struct job_json_member *value)
 {
     draft->has_eid = true;
-    return json_is_string(value) && eid_read(text_of(value), &draft->job->eid) == ERR_OK;
+    return value->kind == JOB_JSON_STRING && eid_read(value->text, &draft->job->eid) == ERR_OK;
 }
 
-static bool read_type(struct draft *draft, const json_t *value)
+static bool read_type(struct draft *draft, const struct job_json_member *value)
 {
     draft->has_kind = true;
     for (int kind = 0; kind <= JOB_DELETE_PROFILE; kind++)
-        if (span_equal(text_of(value), span_text(job_kind_name((enum job_kind)kind)))) {
+        if (is_word(value, job_kind_name((enum job_kind)kind))) {
             draft->job->kind = (uint8_t)kind;
             return true;
         }
     return false;
 }
 
-static bool add_c_apdu(struct draft *draft, struct writer *script, size_t index, const json_t *hex)
+static bool add_c_apdu(struct draft *draft, struct writer *script, size_t index, struct span hex)
 {
     size_t mark = writer_mark(script);
     writer_u16(script, 0);
-    enum err err = hex_read(text_of(hex), script);
+    enum err err = hex_read(hex, script);
     size_t len = writer_len(script) - mark - 2;
     if (err == ERR_FULL || script->err != ERR_OK) {
         fault_set(&draft->why, "entry %zu goes beyond %u octets in all", index + 1, JOB_SCRIPT_MAX);
         return false;
     }
-    if (!json_is_string(hex) || err != ERR_OK) {
+    if (hex.bytes == NULL || err != ERR_OK) {
         fault_set(&draft->why, "entry %zu is not hexadecimal", index + 1);
         return false;
     }
@@ -109,38 +110,38 @@ static bool add_c_apdu(struct draft *draft, struct writer *script, size_t index,
     return true;
 }
 
-static bool read_script(struct draft *draft, const json_t *value)
+static bool read_script(struct draft *draft, const struct job_json_member *value)
 {
     struct writer script = writer_over(draft->job->script, JOB_SCRIPT_MAX);
-    size_t count = json_is_array(value) ? json_array_size(value) : 0;
+    size_t count = value->kind == JOB_JSON_ARRAY ? draft->json->entry_count : 0;
     draft->has_script = true;
     if (count == 0 || count > SCRIPT_COMMANDS_MAX)
         return false;
     for (size_t i = 0; i < count; i++)
-        if (!add_c_apdu(draft, &script, i, json_array_get(value, i)))
+        if (!add_c_apdu(draft, &script, i, draft->json->entries[i]))
             return false;
     draft->job->apdu_count = (uint16_t)count;
     draft->job->script_len = (uint16_t)writer_len(&script);
     return true;
 }
 
-static bool read_aid(struct draft *draft, const json_t *value)
+static bool read_aid(struct draft *draft, const struct job_json_member *value)
 {
     draft->has_aid = true;
-    return json_is_string(value) &&
-           es5_isdp_from_text(text_of(value), draft->aid, &draft->why) == ERR_OK;
+    return value->kind == JOB_JSON_STRING &&
+           es5_isdp_from_text(value->text, draft->aid, &draft->why) == ERR_OK;
 }
 
-static bool read_tar(struct draft *draft, const json_t *value)
+static bool read_tar(struct draft *draft, const struct job_json_member *value)
 {
     static const uint8_t none[3];
     draft->has_tar = true;
     return hex_exactly(value, draft->job->tar, 3) && memcmp(draft->job->tar, none, 3) != 0;
 }
 
-static bool read_kvn(struct draft *draft, const json_t *value)
+static bool read_kvn(struct draft *draft, const struct job_json_member *value)
 {
-    json_int_t kvn;
+    int64_t kvn;
     bool sound = number_within(value, 1, 15, &kvn);
     draft->job->kvn = (uint8_t)kvn;
     return sound;
@@ -149,7 +150,7 @@ static bool read_kvn(struct draft *draft, const json_t *value)
 /* A result needs an answer that can be verified, and no card may run a command twice: a counter
  * that is checked, an RC or CC each way, a PoR always, no ciphering without CC (spec scp80 §2, §7).
  */
-static bool read_spi(struct draft *draft, const json_t *value)
+static bool read_spi(struct draft *draft, const struct job_json_member *value)
 {
     uint8_t octets[2];
     if (!hex_exactly(value, octets, 2))
@@ -167,59 +168,58 @@ static bool read_spi(struct draft *draft, const json_t *value)
            (spi & SCP80_SPI_POR) == 1;
 }
 
-static bool read_priority(struct draft *draft, const json_t *value)
+static bool read_priority(struct draft *draft, const struct job_json_member *value)
 {
-    json_int_t priority;
+    int64_t priority;
     bool sound = number_within(value, 0, JOB_PRIORITIES - 1, &priority);
     draft->job->priority = (uint8_t)priority;
     return sound;
 }
 
-static bool read_idempotent(struct draft *draft, const json_t *value)
+static bool read_idempotent(struct draft *draft, const struct job_json_member *value)
 {
     draft->has_idempotent = true;
-    draft->job->idempotent = json_is_true(value);
-    return json_is_boolean(value);
+    draft->job->idempotent = value->kind == JOB_JSON_TRUE;
+    return value->kind == JOB_JSON_TRUE || value->kind == JOB_JSON_FALSE;
 }
 
-static bool read_not_before(struct draft *draft, const json_t *value)
+static bool read_not_before(struct draft *draft, const struct job_json_member *value)
 {
-    return json_is_string(value) &&
-           rfc3339_read(text_of(value), &draft->job->not_before_ms) == ERR_OK &&
+    return value->kind == JOB_JSON_STRING &&
+           rfc3339_read(value->text, &draft->job->not_before_ms) == ERR_OK &&
            draft->job->not_before_ms <= draft->now_ms + EXPIRY_MS_MAX;
 }
 
-static bool read_expiry(struct draft *draft, const json_t *value)
+static bool read_expiry(struct draft *draft, const struct job_json_member *value)
 {
     bool twice = draft->has_expiry;
     draft->has_expiry = true;
-    return !twice && json_is_string(value) &&
-           rfc3339_read(text_of(value), &draft->job->expiry_ms) == ERR_OK &&
+    return !twice && value->kind == JOB_JSON_STRING &&
+           rfc3339_read(value->text, &draft->job->expiry_ms) == ERR_OK &&
            draft->job->expiry_ms > draft->now_ms &&
            draft->job->expiry_ms <= draft->now_ms + EXPIRY_MS_MAX;
 }
 
-static bool read_expires_in(struct draft *draft, const json_t *value)
+static bool read_expires_in(struct draft *draft, const struct job_json_member *value)
 {
     bool twice = draft->has_expiry;
-    json_int_t seconds;
+    int64_t seconds;
     draft->has_expiry = true;
-    bool sound = number_within(value, 1, (json_int_t)(EXPIRY_MS_MAX / 1000), &seconds);
+    bool sound = number_within(value, 1, (int64_t)(EXPIRY_MS_MAX / 1000), &seconds);
     draft->job->expiry_ms = draft->now_ms + (uint64_t)seconds * 1000;
     return !twice && sound;
 }
 
-static bool read_bearer(struct draft *draft, const json_t *value)
+static bool read_bearer(struct draft *draft, const struct job_json_member *value)
 {
     (void)draft; /* one bearer so far: both words mean SMS */
-    return span_equal(text_of(value), span_text("auto")) ||
-           span_equal(text_of(value), span_text("sms"));
+    return is_word(value, "auto") || is_word(value, "sms");
 }
 
-static bool read_key(struct draft *draft, const json_t *value)
+static bool read_key(struct draft *draft, const struct job_json_member *value)
 {
-    struct span key = text_of(value);
-    if (key.len == 0 || key.len > JOB_KEY_MAX)
+    struct span key = value->text;
+    if (value->kind != JOB_JSON_STRING || key.len == 0 || key.len > JOB_KEY_MAX)
         return false;
     memcpy(draft->job->key, key.bytes, key.len);
     draft->job->key_len = (uint8_t)key.len;
@@ -262,20 +262,23 @@ static enum err refuse(struct job_fault *fault, const char *field, const char *p
     return ERR_MALFORMED;
 }
 
-static enum err read_members(const json_t *object, struct draft *draft, struct job_fault *fault)
+static enum err read_members(struct draft *draft, struct job_fault *fault)
 {
-    const char *name;
-    json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)object, name, value)
-    {
+    uint32_t seen = 0;
+    static_assert(COUNT(members) <= 32, "a bit each in `seen`");
+    for (uint32_t m = 0; m < draft->json->count; m++) {
+        const struct job_json_member *member = &draft->json->members[m];
         size_t i = 0;
-        while (i < COUNT(members) && strcmp(members[i].name, name) != 0)
+        while (i < COUNT(members) && !span_equal(span_text(members[i].name), member->name))
             i++;
         if (i == COUNT(members))
             return refuse(fault, "", "the job has a member that is not one of a job's",
                           "eid, type, script, isdpAid, tar, kvn, spi, priority, idempotent, "
                           "notBefore, expiry, expiresIn, bearer, key");
-        if (!members[i].read(draft, value))
+        if ((seen >> i & 1) != 0)
+            return refuse(fault, members[i].name, "is given twice", "each member once");
+        seen |= 1u << i;
+        if (!members[i].read(draft, member))
             return refuse(fault, members[i].name,
                           draft->why.text[0] != '\0' ? draft->why.text : "is not acceptable",
                           members[i].accepts);
@@ -367,27 +370,20 @@ static enum err check_len(const struct job *job, const struct job_rules *rules,
 enum err job_from_json(struct span text, const struct job_rules *rules, uint64_t now_ms,
                        struct job *out, struct job_fault *fault)
 {
-    json_error_t error;
-    json_t *object = json_loadb((const char *)text.bytes, text.len, JSON_REJECT_DUPLICATES, &error);
+    struct job_json json;
     fault->field = "";
-    if (!json_is_object(object)) {
-        if (object != NULL)
-            fault_set(&fault->text, "not an object; accepted: one JSON object");
-        else
-            fault_set(&fault->text, "not JSON, at offset %d: %.100s", error.position, error.text);
-        json_decref(object);
-        return ERR_MALFORMED;
-    }
+    enum err err = job_json_read(text, &json, &fault->text);
     memset(out, 0, offsetof(struct job, script));
     out->priority = PRIORITY_DEFAULT;
     out->accepted_ms = now_ms;
     out->expiry_ms = now_ms + rules->expiry_ms;
-    struct draft draft = { .job = out, .now_ms = now_ms };
-    enum err err = read_members(object, &draft, fault);
+    struct draft draft = { .job = out, .json = &json, .now_ms = now_ms };
+    if (err == ERR_OK)
+        err = read_members(&draft, fault);
     if (err == ERR_OK)
         err = complete(&draft, fault);
     if (err == ERR_OK)
         err = check_len(out, rules, fault);
-    json_decref(object);
+    job_json_drop(&json);
     return err;
 }

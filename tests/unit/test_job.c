@@ -60,6 +60,26 @@ static void every_member_is_taken(void **state)
     assert_memory_equal(job.key, "order-7", job.key_len);
 }
 
+/* Escapes and blanks are nothing unusual to JSON: the same job comes out. */
+static void other_spellings_mean_the_same(void **state)
+{
+    (void)state;
+    static const char *const same[] = {
+        "{" EID ",\"script\":[\"80ca9f7f00\"],\"kvn\":3,\"idempotent\":true}",
+        " {\t" EID " ,\r\n\"script\" : [ \"80CA9F7F00\" ] , \"kvn\": 3 ,\"idempotent\":true } \n",
+        "{" EID ",\"scr\\u0069pt\":[\"\\u0038\\u0030ca9f7f00\"],\"kvn\":3,\"idempotent\":true}",
+        "{\"idempotent\":true,\"kvn\":3,\"script\":[\"80ca9f7f00\"]," EID "}",
+    };
+    struct job first, job;
+    struct job_fault fault;
+    check_err(same[0], from(same[0], &first, &fault), ERR_OK);
+    for (size_t i = 1; i < COUNT(same); i++) {
+        check_err(same[i], from(same[i], &job, &fault), ERR_OK);
+        assert_memory_equal(&job, &first, offsetof(struct job, script));
+        assert_memory_equal(job.script, first.script, first.script_len);
+    }
+}
+
 static void typed_jobs_get_their_script(void **state)
 {
     (void)state;
@@ -83,9 +103,26 @@ static const struct {
 } bad[] = {
     { "empty", "", "", "not JSON" },
     { "not JSON", "{eid:1}", "", "not JSON, at offset" },
-    { "an array", "[]", "", "not an object" },
+    { "an array", "[]", "", "not an object of" },
     { "what follows", "{} {}", "", "not JSON" },
-    { "member twice", "{" EID "," EID "}", "", "not JSON" },
+    { "member twice", "{" EID "," EID "}", "eid", "is given twice" },
+    { "member twice, one escaped", "{" EID ",\"e\\u0069d\":\"\"}", "", "not JSON" },
+    { "too many members",
+      "{\"a\":1,\"b\":1,\"c\":1,\"d\":1,\"e\":1,\"f\":1,\"g\":1,\"h\":1,\"i\":1,\"j\":1,"
+      "\"k\":1,\"l\":1,\"m\":1,\"n\":1,\"o\":1,\"p\":1,\"q\":1,\"r\":1,\"s\":1,\"t\":1,"
+      "\"u\":1}",
+      "", "not an object of at most 20 members" },
+    { "number with a zero in front", "{" EID ",\"type\":\"audit\",\"kvn\":01}", "", "not JSON" },
+    { "comma too many", "{" EID ",\"type\":\"audit\",}", "", "not JSON" },
+    { "no comma", "{" EID " \"type\":\"audit\"}", "", "not JSON" },
+    { "open string", "{" EID ",\"type\":\"audit}", "", "not JSON" },
+    { "array open", "{" EID ",\"script\":[\"80ca9f7f00\"}", "", "not JSON" },
+    { "array in array", "{" EID ",\"script\":[[\"80ca9f7f00\"]]}", "script", "entry 1" },
+    { "two arrays", "{" EID ",\"script\":[\"80ca9f7f00\"],\"key\":[\"a\"]}", "key", "1 to 64" },
+    { "null", "{" EID ",\"type\":null}", "type", "accepted" },
+    { "huge number", "{" EID ",\"type\":\"audit\",\"kvn\":1000000000000000000001}", "",
+      "not JSON" },
+    { "empty object", "{}", "eid", "is missing" },
     { "NUL in a string", "{\"eid\":\"8900\\u0000\"}", "", "not JSON" },
     { "unknown member", "{" EID ",\"type\":\"audit\",\"colour\":1}", "", "not one of a job's" },
     { "no eid", "{\"type\":\"audit\"}", "eid", "is missing; accepted: 32 decimal digits" },
@@ -250,6 +287,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(least_script_takes_defaults),
         cmocka_unit_test(every_member_is_taken),
+        cmocka_unit_test(other_spellings_mean_the_same),
         cmocka_unit_test(typed_jobs_get_their_script),
         cmocka_unit_test(bad_jobs_name_the_field_and_what_it_accepts),
         cmocka_unit_test(script_longer_than_its_short_messages_is_told_the_octets),

@@ -86,6 +86,8 @@ static struct card_profile *enabled(struct card *card)
 /* The value of a 4F TLV that fills `in`. */
 static bool read_aid(struct span in, struct span *aid)
 {
+    if (in.len == 0)
+        return false;
     struct reader r = reader_over(in);
     uint8_t tag = reader_u8(&r);
     size_t len = reader_ber_len(&r);

@@ -251,49 +251,57 @@ enum err card_command_open(struct card_crypto *crypto, struct span packet,
     return ERR_OK;
 }
 
-/* Length of the padding that ciphering needs, or an error. */
-static enum err padding(bool ciphered, uint8_t kic, const struct card_keys *keys, size_t len,
-                        size_t *pad)
+/* How a packet of one's own is secured. */
+struct shape {
+    uint8_t kic;
+    uint8_t kid;
+    enum card_integrity kind;
+    bool ciphered;
+    size_t clear_len; /* octets before what is ciphered */
+    size_t cc_len;
+    size_t pad;
+};
+
+/* Fills cc_len and pad; `fixed_len` is what is ciphered besides CC, data and padding. */
+static enum err shape_fit(struct shape *shape, const struct card_keys *keys, size_t fixed_len,
+                          size_t data_len)
 {
-    *pad = 0;
-    if (!ciphered)
-        return ERR_OK;
-    size_t block;
-    enum err err = algorithm(kic, &keys->kic, &block);
-    if (err == ERR_OK)
-        *pad = (block - len % block) % block;
+    size_t block = 1;
+    enum err err = integrity_len(shape->kind, shape->kid, keys, &shape->cc_len);
+    if (err == ERR_OK && shape->ciphered)
+        err = algorithm(shape->kic, &keys->kic, &block);
+    shape->pad = (block - (fixed_len + shape->cc_len + data_len) % block) % block;
     return err;
 }
 
-/* Writes head, CC and body, then ciphers from `clear_len` on. The head is what the CC covers before
- * the data; `mac_head` precedes it under the CC only. */
+/* Writes head, CC and body, then ciphers. The CC covers all of them but itself, and `mac_head`
+ * before them. */
 static enum err finish(struct card_crypto *crypto, const struct card_keys *keys,
-                       const struct card_command *algorithms, enum card_integrity kind,
-                       bool ciphered, struct span mac_head, struct span head, size_t clear_len,
-                       struct span data, size_t pad, size_t cc_len, struct writer *out)
+                       const struct shape *shape, struct span mac_head, struct span head,
+                       struct span data, struct writer *out)
 {
     struct writer mac = writer_over(crypto->mac_input, CARD_PACKET_CAP);
     writer_bytes(&mac, mac_head);
     writer_bytes(&mac, head);
     writer_bytes(&mac, data);
-    writer_zeros(&mac, pad);
+    writer_zeros(&mac, shape->pad);
     if (mac.err != ERR_OK)
         return mac.err;
     uint8_t cc[16];
-    integrity(crypto, kind, algorithms->kid, keys, writer_len(&mac), cc);
+    integrity(crypto, shape->kind, shape->kid, keys, writer_len(&mac), cc);
 
     uint8_t *start = out->at;
     writer_bytes(out, head);
-    writer_bytes(out, span_of(cc, cc_len));
+    writer_bytes(out, span_of(cc, shape->cc_len));
     writer_bytes(out, data);
-    writer_zeros(out, pad);
-    if (out->err != ERR_OK || !ciphered)
+    writer_zeros(out, shape->pad);
+    if (out->err != ERR_OK || !shape->ciphered)
         return out->err;
     size_t block;
-    enum err err = algorithm(algorithms->kic, &keys->kic, &block);
+    enum err err = algorithm(shape->kic, &keys->kic, &block);
+    uint8_t *body = start + shape->clear_len;
     if (err == ERR_OK)
-        cbc(crypto, &keys->kic, block, true, start + clear_len,
-            (size_t)(out->at - start) - clear_len, start + clear_len);
+        cbc(crypto, &keys->kic, block, true, body, (size_t)(out->at - body), body);
     return err;
 }
 
@@ -302,54 +310,50 @@ enum err card_response_seal(struct card_crypto *crypto, const struct card_keys *
                             struct span data, struct writer *out)
 {
     static const uint8_t udh[] = { 0x02, 0x71, 0x00 }; /* under the CC, also when concatenated */
-    enum card_integrity kind = (enum card_integrity)(spi2 >> 2 & 3);
-    bool ciphered = (spi2 & CARD_SPI2_CIPHERED) != 0;
-    size_t cc_len;
-    size_t pad;
-    enum err err = integrity_len(kind, command->kid, keys, &cc_len);
-    if (err == ERR_OK)
-        err = padding(ciphered, command->kic, keys, 7 + cc_len + data.len, &pad);
+    struct shape shape = { .kic = command->kic,
+                           .kid = command->kid,
+                           .kind = (enum card_integrity)(spi2 >> 2 & 3),
+                           .ciphered = (spi2 & CARD_SPI2_CIPHERED) != 0,
+                           .clear_len = 6 };
+    enum err err = shape_fit(&shape, keys, 7, data.len);
     if (err != ERR_OK)
         return err;
     uint8_t head[13];
     struct writer w = writer_over(head, sizeof head);
-    writer_uint(&w, 1 + RHL_BASE + cc_len + data.len + pad, 2);
-    writer_u8(&w, (uint8_t)(RHL_BASE + cc_len));
+    writer_uint(&w, 1 + RHL_BASE + shape.cc_len + data.len + shape.pad, 2);
+    writer_u8(&w, (uint8_t)(RHL_BASE + shape.cc_len));
     writer_bytes(&w, span_of(command->tar, 3));
     writer_u40(&w, command->cntr);
-    writer_u8(&w, (uint8_t)pad);
+    writer_u8(&w, (uint8_t)shape.pad);
     writer_u8(&w, status);
     if (w.err != ERR_OK)
         return w.err;
-    return finish(crypto, keys, command, kind, ciphered, span_of(udh, sizeof udh), written(&w), 6,
-                  data, pad, cc_len, out);
+    return finish(crypto, keys, &shape, span_of(udh, sizeof udh), written(&w), data, out);
 }
 
 enum err card_command_seal(struct card_crypto *crypto, const struct card_keys *keys,
                            const struct card_command *command, struct writer *out)
 {
-    enum card_integrity kind = card_command_integrity(command);
-    bool ciphered = (command->spi1 & CARD_SPI_CIPHERED) != 0;
-    size_t cc_len;
-    size_t pad;
-    enum err err = integrity_len(kind, command->kid, keys, &cc_len);
-    if (err == ERR_OK)
-        err = padding(ciphered, command->kic, keys, 6 + cc_len + command->data.len, &pad);
+    struct shape shape = { .kic = command->kic,
+                           .kid = command->kid,
+                           .kind = card_command_integrity(command),
+                           .ciphered = (command->spi1 & CARD_SPI_CIPHERED) != 0,
+                           .clear_len = CLEAR_LEN };
+    enum err err = shape_fit(&shape, keys, 6, command->data.len);
     if (err != ERR_OK)
         return err;
     uint8_t head[PREFIX_LEN];
     struct writer w = writer_over(head, sizeof head);
-    writer_uint(&w, 1 + CHL_BASE + cc_len + command->data.len + pad, 2);
-    writer_u8(&w, (uint8_t)(CHL_BASE + cc_len));
+    writer_uint(&w, 1 + CHL_BASE + shape.cc_len + command->data.len + shape.pad, 2);
+    writer_u8(&w, (uint8_t)(CHL_BASE + shape.cc_len));
     writer_u8(&w, command->spi1);
     writer_u8(&w, command->spi2);
     writer_u8(&w, command->kic);
     writer_u8(&w, command->kid);
     writer_bytes(&w, span_of(command->tar, 3));
     writer_u40(&w, command->cntr);
-    writer_u8(&w, (uint8_t)pad);
+    writer_u8(&w, (uint8_t)shape.pad);
     if (w.err != ERR_OK)
         return w.err;
-    return finish(crypto, keys, command, kind, ciphered, span_of(NULL, 0), written(&w), CLEAR_LEN,
-                  command->data, pad, cc_len, out);
+    return finish(crypto, keys, &shape, span_of(NULL, 0), written(&w), command->data, out);
 }

@@ -163,8 +163,6 @@ static bool read_status_rates(const char *text, uint32_t rates[FLEET_STATUS_COUN
     return true;
 }
 
-static bool read_config_file(struct fleet_options *options, const char *path, struct fault *fault);
-
 static bool set(struct fleet_options *options, const struct row *row, const char *text,
                 struct fault *fault)
 {
@@ -208,8 +206,8 @@ static bool set(struct fleet_options *options, const struct row *row, const char
             return false;
         }
         return true;
-    case CONFIG_FILE:
-        return read_config_file(options, text, fault);
+    case CONFIG_FILE: /* only on the command line */
+        break;
     }
     return false;
 }
@@ -281,7 +279,8 @@ bool fleet_options_read(struct fleet_options *options, int argc, char **argv, st
             return false;
         }
         const char *text = value != NULL ? value + 1 : row->kind == FLAG ? "" : argv[++i];
-        if (!set(options, row, text, fault))
+        if (!(row->kind == CONFIG_FILE ? read_config_file(options, text, fault)
+                                       : set(options, row, text, fault)))
             return false;
     }
     return true;

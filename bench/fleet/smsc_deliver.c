@@ -51,7 +51,7 @@ static size_t receipt_text(const struct smsc *smsc, const struct parcel *parcel,
 }
 
 static void write_receipt(struct smsc *smsc, const struct parcel *parcel,
-                          struct pdu_message *message, struct writer *w, uint32_t sequence)
+                          struct pdu_message message, struct writer *w, uint32_t sequence)
 {
     char id[SMSC_ID_CAP];
     char text[RECEIPT_TEXT_CAP];
@@ -59,16 +59,16 @@ static void write_receipt(struct smsc *smsc, const struct parcel *parcel,
     if (smsc->config->receipt_id_decimal)
         named.len = (size_t)snprintf(id, sizeof id, "%" PRIu64, parcel->message_id);
     if (smsc->config->receipt != FLEET_RECEIPT_TLV)
-        message->text = span_of(text, receipt_text(smsc, parcel, named, text));
+        message.text = span_of(text, receipt_text(smsc, parcel, named, text));
     if (smsc->config->receipt != FLEET_RECEIPT_TEXT) {
-        message->receipted_id = named;
-        message->message_state = parcel->message_state;
+        message.receipted_id = named;
+        message.message_state = parcel->message_state;
     }
     if (parcel->ud_len > 0) {
-        message->report_tag = (uint16_t)smsc->config->report_tag;
-        message->report = span_of(parcel->ud, parcel->ud_len);
+        message.report_tag = (uint16_t)smsc->config->report_tag;
+        message.report = span_of(parcel->ud, parcel->ud_len);
     }
-    pdu_deliver_write(w, sequence, message);
+    pdu_deliver_write(w, sequence, &message);
 }
 
 static void send(struct smsc *smsc, struct smsc_conn *conn, struct parcel *parcel, uint64_t now_ns)
@@ -87,7 +87,7 @@ static void send(struct smsc *smsc, struct smsc_conn *conn, struct parcel *parce
     };
     struct writer w = smsc_out(conn);
     if (parcel->message_state != 0) {
-        write_receipt(smsc, parcel, &message, &w, conn->sequence);
+        write_receipt(smsc, parcel, message, &w, conn->sequence);
     } else {
         message.protocol_id = parcel->pid;
         message.data_coding = parcel->dcs;

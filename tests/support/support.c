@@ -86,7 +86,7 @@ void eal_for_tests(void)
         return;
     started = 1;
     static char args[][20] = {
-        "test",           "--no-huge",         "-m",          "256", "--no-shconf", "--no-pci",
+        "test",           "--no-huge",         "-m",          "512", "--no-shconf", "--no-pci",
         "--no-telemetry", "--log-level=error", "--lcores=0@0"
     };
     char *argv[COUNT(args) + 1] = { NULL };

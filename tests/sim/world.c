@@ -1,0 +1,506 @@
+/* Virtual time: everybody turns until nobody has anything to do, then the clock jumps. */
+#include "tests/sim/world.h"
+
+#include "base/hex.h"
+#include "engine/session/es5.h"
+#include "io/port_mem.h"
+
+#include <rte_errno.h>
+#include <rte_mbuf.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#define NEAR_ADDR 0x0A630001u /* 10.99.0.1 */
+#define FAR_ADDR 0x0A630002u
+#define SMSC_PORT 2775u
+#define EPOCH_MS 1795000000000ull /* a day in November 2026 */
+#define PACKET_SLOTS_PER_DEVICE 16u
+#define RUN_TURNS_MAX 100000000ull
+
+/* ---- Ledger ------------------------------------------------------------------------------------ */
+
+struct world_packet {
+    struct eid eid;
+    uint64_t cntr;
+    uint8_t kvn;
+    bool used, run;
+    uint8_t hash[32];
+};
+
+static struct world_packet *packet_slot(struct world *world, const struct fleet_entry *entry)
+{
+    uint32_t at =
+        (eid_slot(&entry->eid) * 2654435761u + (uint32_t)entry->cntr * 40503u + entry->kvn) %
+        world->packet_cap;
+    for (;; at = (at + 1) % world->packet_cap) {
+        struct world_packet *slot = &world->packets[at];
+        if (!slot->used)
+            return slot;
+        if (slot->cntr == entry->cntr && slot->kvn == entry->kvn &&
+            memcmp(&slot->eid, &entry->eid, sizeof slot->eid) == 0)
+            return slot;
+    }
+}
+
+uint32_t world_device(struct world *world, const struct eid *eid)
+{
+    for (uint32_t i = 0; i < world->options.devices; i++) {
+        struct eid other;
+        fleet_eid(world->options.fleet.first + i, &other);
+        if (memcmp(&other, eid, sizeof other) == 0)
+            return i;
+    }
+    fail_msg("an EID that no card has");
+    return 0;
+}
+
+static void on_packet(void *context, const struct fleet_entry *entry)
+{
+    struct world *world = context;
+    uint32_t device = world_device(world, &entry->eid);
+    world->device_heard[device] = true;
+    if (!entry->authentic)
+        return;
+    struct world_packet *slot = packet_slot(world, entry);
+    if (!slot->used) {
+        assert_true(++world->packet_count < world->packet_cap);
+        *slot = (struct world_packet){
+            .eid = entry->eid, .cntr = entry->cntr, .kvn = entry->kvn, .used = true
+        };
+        memcpy(slot->hash, entry->packet_hash, sizeof slot->hash);
+    }
+    if (memcmp(slot->hash, entry->packet_hash, sizeof slot->hash) != 0)
+        world->counter_twice++;
+    if (!entry->run)
+        return;
+    if (slot->run)
+        world->ran_twice++;
+    slot->run = true;
+    world->runs++;
+    world->device_runs[device]++;
+}
+
+/* ---- Options and configuration ----------------------------------------------------------------- */
+
+struct world_options world_options_default(uint64_t seed, uint32_t devices)
+{
+    struct world_options options = {
+        .seed = seed,
+        .devices = devices,
+        .job_max = devices * 4 + 64,
+        .fleet = fleet_config_default(),
+        .jobs = { .waiting_max = 20000,
+                  .segments_max = 5,
+                  .expiry_s = 3600,
+                  .attempts_max = 3,
+                  .backoff_s = 10,
+                  .por_wait_s = 30,
+                  .por_grace_s = 60,
+                  .reassembly_s = 300,
+                  .results_keep_s = 7 * 86400 },
+        .window = 10,
+        .validity_s = 120,
+        .receipts = true,
+    };
+    options.fleet.device_count = devices;
+    options.fleet.seed = seed;
+    options.fleet.epoch_s = EPOCH_MS / 1000;
+    options.fleet.delay_ms = 200;
+    options.impair.seed = seed;
+    return options;
+}
+
+static void file_write(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+    assert_int_equal(chmod(path, 0600), 0);
+}
+
+static void config_make(struct world *world)
+{
+    static char store[300];
+    static char port[] = "net", device[] = "memory", source[] = "447700900000";
+    static char names[2][16] = { "one", "two" }, systems[2][16] = { "starling", "second" };
+    static char prefixes[5][2] = { "1", "3", "5", "7", "9" };
+    snprintf(store, sizeof store, "%s/store", world->dir.path);
+    snprintf(world->kek, sizeof world->kek, "%s/kek", world->dir.path);
+    snprintf(world->password, sizeof world->password, "%s/password", world->dir.path);
+    file_write(world->kek, "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n");
+    file_write(world->password, "secret\n");
+    (void)prefixes;
+    struct config *config = &world->config;
+    *config = (struct config){
+        .data_dir = store,
+        .kek_file = world->kek,
+        .devices_max = world->options.devices + 16,
+        .port_count = 1,
+        .account_count = 1,
+        .jobs = world->options.jobs,
+    };
+    config->cores.edge_count = 1;
+    config->cores.worker_count = world->options.workers > 0 ? world->options.workers : 1;
+    config->ports[0] = (struct config_port){
+        .name = port, .device = device, .address = NEAR_ADDR, .prefix_len = 24, .mtu = 1500
+    };
+    for (uint32_t a = 0; a < (world->options.second_account ? 2u : 1u); a++)
+        config->accounts[a] = (struct config_account){ .name = names[a],
+                                                       .port = port,
+                                                       .address = FAR_ADDR,
+                                                       .tcp_port = SMSC_PORT,
+                                                       .system_id = systems[a],
+                                                       .password_file = world->password,
+                                                       .source_address = source,
+                                                       .source_ton = 1,
+                                                       .source_npi = 1,
+                                                       .dest_ton = 1,
+                                                       .dest_npi = 1,
+                                                       .binds = 1,
+                                                       .window = world->options.window,
+                                                       .rate_per_s = world->options.rate_per_s,
+                                                       .validity_s = world->options.validity_s,
+                                                       .receipts = world->options.receipts,
+                                                       .id_format = ID_LEARN,
+                                                       .response_ms = 30000,
+                                                       .enquire_ms = 30000,
+                                                       .bind_ms = 10000 };
+}
+
+/* ---- Parts ------------------------------------------------------------------------------------- */
+
+static uint64_t wall_ms(const struct world *world)
+{
+    return EPOCH_MS + world->now_ns / 1000000;
+}
+
+static struct port *open_port(void *ctx, uint32_t index, struct rte_mempool *frames,
+                              struct fault *fault)
+{
+    struct world *world = ctx;
+    (void)index;
+    struct port *ends[2];
+    struct port_mem_config mem = { .frames = { frames, world->far_frames }, .depth = 1024 };
+    if (!port_mem_open(&mem, ends, fault))
+        return NULL;
+    world->near_end = impair_open(ends[0], &world->options.impair, fault);
+    world->far_end = impair_open(ends[1], &world->options.impair, fault);
+    return world->near_end;
+}
+
+static void operation_answer(void *ctx, uint64_t cookie, enum err err, uint64_t id)
+{
+    struct world *world = ctx;
+    world->answered++;
+    if (cookie >= world->job_count)
+        return; /* a device */
+    struct world_job *job = &world->jobs[cookie];
+    job->accepted = err;
+    job->id = id;
+}
+
+static void far_start(struct world *world)
+{
+    struct fault fault = { "" };
+    struct net_config net = { .addr = FAR_ADDR,
+                              .prefix_len = 24,
+                              .mtu = 1500,
+                              .seed = { world->options.seed * 3 + world->lives, 7 },
+                              .conn_cap = 128,
+                              .numa_node = SOCKET_ID_ANY };
+    world->far_net = net_create(world->far_end, &net, world->now_ns, &fault);
+    world->far_chunks = chunk_pool_create(256, FLEET_NET_CHUNK_LEN, SOCKET_ID_ANY);
+    assert_true(world->far_net != NULL && world->far_chunks != NULL);
+    assert_true(fleet_net_open(&world->served, world->fleet, world->far_net, world->far_chunks,
+                               SMSC_PORT, &fault));
+}
+
+void world_start(struct world *world)
+{
+    struct fault fault = { "" };
+    struct topology_options options = { .open_port = open_port,
+                                        .ctx = world,
+                                        .now_ns = world->now_ns,
+                                        .wall_ms = wall_ms(world),
+                                        .seed = world->options.seed + world->lives };
+    world->lives++;
+    enum err err = topology_create(&world->config, &options, &world->topology, &fault);
+    if (err != ERR_OK)
+        fail_msg("start %u: %s", world->lives, fault.text);
+    world->topology->control.answer = operation_answer;
+    world->topology->control.answer_ctx = world;
+    far_start(world);
+    world->recovery = recovery_create(world->topology, &fault);
+    assert_non_null(world->recovery);
+}
+
+static void far_stop(struct world *world)
+{
+    fleet_net_cut(&world->served, world->now_ns);
+    net_destroy(world->far_net);
+    chunk_pool_destroy(world->far_chunks);
+    port_close(world->far_end);
+}
+
+void world_kill(struct world *world)
+{
+    far_stop(world);
+    recovery_destroy(world->recovery);
+    world->recovery = NULL;
+    topology_destroy(world->topology); /* sends nothing, commits nothing */
+    world->topology = NULL;
+}
+
+/* ---- Time -------------------------------------------------------------------------------------- */
+
+static bool everybody_turns(struct world *world)
+{
+    struct topology *t = world->topology;
+    uint64_t now_ns = world->now_ns, ms = wall_ms(world);
+    impair_step(world->near_end, now_ns);
+    impair_step(world->far_end, now_ns);
+    bool busy = false;
+    if (world->recovery != NULL && recovery_turn(world->recovery)) {
+        recovery_destroy(world->recovery);
+        world->recovery = NULL;
+        t->control.is_open = true;
+    }
+    busy |= world->recovery != NULL;
+    busy |= control_turn(&t->control, ms);
+    busy |= store_turn(t->store_thread, ms);
+    for (uint32_t w = 0; w < t->worker_count; w++)
+        busy |= worker_turn(t->workers[w], now_ns, ms);
+    if (t->control.is_open)
+        for (uint32_t e = 0; e < t->edge_count; e++)
+            busy |= edge_turn(t->edges[e], now_ns, ms);
+    busy |= fleet_net_turn(&world->served, now_ns) > 0;
+    return busy;
+}
+
+static uint64_t earliest(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static uint64_t next_ns(struct world *world)
+{
+    struct topology *t = world->topology;
+    uint64_t next = fleet_next_ns(world->fleet);
+    next = earliest(next, net_next_ns(world->far_net));
+    next = earliest(next, impair_next_ns(world->near_end));
+    next = earliest(next, impair_next_ns(world->far_end));
+    for (uint32_t w = 0; w < t->worker_count; w++)
+        next = earliest(next, worker_next_ns(t->workers[w]));
+    for (uint32_t e = 0; e < t->edge_count; e++)
+        next = earliest(next, edge_next_ns(t->edges[e]));
+    return next;
+}
+
+bool world_run(struct world *world, uint64_t ns, bool (*done)(struct world *world))
+{
+    uint64_t end = world->now_ns + ns;
+    uint32_t quiet = 0;
+    for (uint64_t turn = 0; turn < RUN_TURNS_MAX; turn++) {
+        if (everybody_turns(world)) {
+            quiet = 0;
+            continue;
+        }
+        if (++quiet < 3) /* what one left in a ring, the next finds */
+            continue;
+        quiet = 0;
+        if (done != NULL && done(world))
+            return true;
+        if (world->now_ns >= end)
+            return false;
+        uint64_t next = next_ns(world);
+        uint64_t least = world->now_ns + 1000000; /* a timer's grain */
+        world->now_ns = next > least ? next : least;
+        if (world->now_ns > end)
+            world->now_ns = end;
+    }
+    fail_msg("seed %lu: the world does not come to rest", (unsigned long)world->options.seed);
+    return false;
+}
+
+/* ---- Jobs -------------------------------------------------------------------------------------- */
+
+uint32_t world_submit(struct world *world, uint32_t index, const char *c_apdu_hex,
+                      uint32_t expiry_s, uint8_t priority)
+{
+    assert_true(world->job_count < world->options.job_max);
+    struct world_job *remembered = &world->jobs[world->job_count];
+    fleet_eid(world->options.fleet.first + index, &remembered->eid);
+    static struct job job;
+    job = (struct job){
+        .kind = c_apdu_hex == NULL ? JOB_AUDIT : JOB_SCRIPT,
+        .eid = remembered->eid,
+        .priority = priority,
+        .idempotent = c_apdu_hex == NULL,
+        .accepted_ms = wall_ms(world),
+        .expiry_ms = wall_ms(world) + (uint64_t)expiry_s * 1000,
+    };
+    struct es5_commands audit;
+    es5_audit(&audit);
+    uint8_t octets[C_APDU_MAX];
+    struct writer hex = writer_over(octets, sizeof octets);
+    struct span script = { 0 };
+    if (c_apdu_hex != NULL) {
+        assert_int_equal(hex_read(span_text(c_apdu_hex), &hex), ERR_OK);
+        script = written(&hex);
+    }
+    struct writer w = writer_over(job.script, sizeof job.script);
+    size_t count = c_apdu_hex == NULL ? audit.count : 1;
+    for (size_t i = 0; i < count; i++) {
+        struct span c_apdu = c_apdu_hex == NULL ? audit.c_apdus[i] : script;
+        writer_uint(&w, c_apdu.len, 2);
+        writer_bytes(&w, c_apdu);
+    }
+    job.apdu_count = (uint16_t)count;
+    job.script_len = (uint16_t)writer_len(&w);
+    struct fault fault = { "" };
+    remembered->cookie = world->job_count;
+    remembered->accepted = ERR_THROTTLED;
+    world->job_count++;
+    enum err err = control_job_submit(&world->topology->control, &job, remembered->cookie, &fault);
+    while (err == ERR_THROTTLED) { /* the channel is full: as the API does, a turn later */
+        everybody_turns(world);
+        err = control_job_submit(&world->topology->control, &job, remembered->cookie, &fault);
+    }
+    if (err != ERR_OK)
+        remembered->accepted = err;
+    return world->job_count - 1;
+}
+
+static bool result_take(void *arg, uint64_t sequence, const struct record_result *result)
+{
+    struct world *world = arg;
+    world->results_after = sequence;
+    for (uint32_t i = 0; i < world->job_count; i++) {
+        struct world_job *job = &world->jobs[i];
+        if (job->id != result->job_id || job->accepted != ERR_OK)
+            continue;
+        job->results++;
+        job->outcome = result->outcome;
+        job->reason = result->reason;
+        job->por_status = result->por_status;
+        job->attempts = result->attempts;
+        job->finished_ms = result->finished_ms;
+        return true;
+    }
+    return true; /* accepted, but the answer was lost with the engine */
+}
+
+static void results_read(struct world *world)
+{
+    enum err err = control_results_read(&world->topology->control, 0, world->results_after,
+                                        UINT32_MAX, result_take, world);
+    assert_int_equal(err, ERR_OK);
+}
+
+bool world_all_accepted(struct world *world)
+{
+    for (uint32_t i = 0; i < world->job_count; i++)
+        if (world->jobs[i].accepted == ERR_THROTTLED)
+            return false;
+    return true;
+}
+
+bool world_all_done(struct world *world)
+{
+    results_read(world);
+    for (uint32_t i = 0; i < world->job_count; i++)
+        if (world->jobs[i].accepted == ERR_OK && world->jobs[i].results == 0)
+            return false;
+    return true;
+}
+
+/* ---- Lifetime ---------------------------------------------------------------------------------- */
+
+static bool all_answered(struct world *world)
+{
+    return world->answered >= world->options.devices;
+}
+
+static void devices_import(struct world *world)
+{
+    static char line[FLEET_EIS_CAP];
+    world->answered = 0;
+    for (uint32_t i = 0; i < world->options.devices; i++) {
+        size_t len =
+            fleet_eis_line(&world->options.fleet, i, line);
+        struct fault fault = { "" };
+        enum err err;
+        while ((err = control_device_put(&world->topology->control, NULL, span_of(line, len),
+                                         UINT64_MAX - 1, &fault)) == ERR_THROTTLED)
+            everybody_turns(world);
+        if (err != ERR_OK)
+            fail_msg("device %u: %s", i, fault.text);
+    }
+    assert_true(world_run(world, 60 * WORLD_SECOND, all_answered));
+}
+
+struct world *world_create(const struct world_options *options)
+{
+    eal_for_tests();
+    struct world *world = calloc(1, sizeof *world);
+    assert_non_null(world);
+    world->options = *options;
+    world->now_ns = WORLD_SECOND;
+    world->dir = temp_dir_make();
+    config_make(world);
+    world->jobs = calloc(options->job_max, sizeof *world->jobs);
+    world->packet_cap = (options->devices + options->job_max) * PACKET_SLOTS_PER_DEVICE;
+    world->packets = calloc(world->packet_cap, sizeof *world->packets);
+    world->device_runs = calloc(options->devices, sizeof *world->device_runs);
+    world->device_heard = calloc(options->devices, sizeof *world->device_heard);
+    struct fault fault = { "" };
+    world->options.fleet.on_packet = on_packet;
+    world->options.fleet.context = world;
+    world->fleet = fleet_create(&world->options.fleet, world->now_ns, &fault);
+    if (world->fleet == NULL)
+        fail_msg("fleet: %s", fault.text);
+    world->far_frames = frame_pool_create("far", 4096, SOCKET_ID_ANY, &fault);
+    assert_non_null(world->far_frames);
+    world_start(world);
+    devices_import(world);
+    return world;
+}
+
+void world_destroy(struct world *world)
+{
+    if (world->topology != NULL)
+        world_kill(world);
+    fleet_free(world->fleet);
+    rte_mempool_free(world->far_frames);
+    temp_dir_remove(&world->dir);
+    free(world->jobs);
+    free(world->packets);
+    free(world->device_runs);
+    free(world->device_heard);
+    free(world);
+}
+
+void world_check(struct world *world)
+{
+    unsigned long seed = (unsigned long)world->options.seed;
+    if (world->ran_twice != 0)
+        fail_msg("seed %lu: %lu commands ran twice", seed, (unsigned long)world->ran_twice);
+    if (world->counter_twice != 0)
+        fail_msg("seed %lu: %lu counters bound to two packets", seed,
+                 (unsigned long)world->counter_twice);
+    for (uint32_t i = 0; i < world->job_count; i++) {
+        const struct world_job *job = &world->jobs[i];
+        if (job->accepted != ERR_OK)
+            continue;
+        if (job->results != 1)
+            fail_msg("seed %lu: job %lu has %u results", seed, (unsigned long)job->id,
+                     job->results);
+        uint32_t device = world_device(world, &job->eid);
+        if (job->outcome == JOB_EXECUTED && world->device_runs[device] == 0)
+            fail_msg("seed %lu: job %lu executed, but its card never ran anything", seed,
+                     (unsigned long)job->id);
+    }
+}

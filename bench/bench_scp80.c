@@ -94,30 +94,44 @@ static void responses_make(uint32_t len)
     responses_len = len;
 }
 
-/* Which devices come next: random, the first 16 of the coming batch already asked for. */
+/* Which devices come next: random, known one batch ahead, so that keys are asked for 16 messages
+ * before their turn also across batches. */
 struct walk {
     struct prng prng;
-    uint32_t next[BATCH_MAX];
+    uint32_t next[2][BATCH_MAX];
+    uint32_t turn;
 };
 
-static void walk_on(struct walk *walk, const struct rig *rig)
+static void walk_draw(struct walk *walk, const struct rig *rig, uint32_t *out)
 {
-    uint32_t mask = rig->devices - 1; /* a power of two, or scaled */
-    for (uint32_t i = 0; i < rig->batch; i++) {
-        uint64_t draw = prng_next(&walk->prng) >> 32;
-        walk->next[i] = rig->same_key                ? 0
-                        : (rig->devices & mask) == 0 ? (uint32_t)draw & mask
-                                                     : (uint32_t)(draw * rig->devices >> 32);
-    }
-    for (uint32_t i = 0; i < rig->batch && i < AHEAD; i++)
-        __builtin_prefetch(&table[walk->next[i]]);
+    for (uint32_t i = 0; i < rig->batch; i++)
+        out[i] =
+            rig->same_key ? 0 : (uint32_t)((prng_next(&walk->prng) >> 32) * rig->devices >> 32);
+}
+
+static void walk_start(struct walk *walk, const struct rig *rig)
+{
+    prng_init(&walk->prng, 2);
+    walk->turn = 0;
+    walk_draw(walk, rig, walk->next[1]);
+}
+
+/* On to the batch drawn before; draws the one after it. */
+static const uint32_t *walk_on(struct walk *walk, const struct rig *rig)
+{
+    walk_draw(walk, rig, walk->next[walk->turn]);
+    walk->turn ^= 1;
+    return walk->next[walk->turn];
 }
 
 static const struct device *walk_at(const struct walk *walk, const struct rig *rig, uint32_t i)
 {
-    if (i + AHEAD < rig->batch)
-        __builtin_prefetch(&table[walk->next[i + AHEAD]]);
-    return &table[walk->next[i]];
+    uint32_t ahead = i + AHEAD;
+    if (ahead < rig->batch)
+        __builtin_prefetch(&table[walk->next[walk->turn][ahead]]);
+    else if (ahead - rig->batch < rig->batch)
+        __builtin_prefetch(&table[walk->next[walk->turn ^ 1][ahead - rig->batch]]);
+    return &table[walk->next[walk->turn][i]];
 }
 
 static uint8_t buffers[BATCH_MAX][MESSAGE_MAX + 128];
@@ -146,9 +160,9 @@ static bool open_turn(struct lanes *lanes, const struct rig *rig, struct walk *w
 {
     static struct scp80_keys keys[BATCH_MAX];
     static struct scp80_open_response jobs[BATCH_MAX];
-    walk_on(walk, rig);
+    const uint32_t *next = walk_on(walk, rig);
     for (uint32_t i = 0; i < rig->batch; i++) {
-        const uint8_t *packet = responses + (size_t)(walk->next[i] % DISTINCT) * response_len;
+        const uint8_t *packet = responses + (size_t)(next[i] % DISTINCT) * response_len;
         keys_of(walk_at(walk, rig, i), &keys[i]);
         jobs[i].command = security;
         jobs[i].keys = &keys[i];
@@ -173,7 +187,7 @@ static void ours(struct bench *bench, void *arg)
         return;
     }
     struct walk walk;
-    prng_init(&walk.prng, 2);
+    walk_start(&walk, rig);
     responses_make(rig->len);
     bool good = true;
     while (bench_more(bench))
@@ -188,12 +202,12 @@ static void openssl(struct bench *bench, void *arg)
 {
     const struct rig *rig = arg;
     struct walk walk;
-    prng_init(&walk.prng, 2);
     uint32_t fixed = rig->op == SEAL ? 6 : 7, clear = rig->op == SEAL ? 10 : 9;
     uint32_t cipher_len = (fixed + 8 + rig->len + 15) / 16 * 16;
     uint8_t *text = buffers[0];
     struct rig one = *rig;
     one.batch = BATCH_MAX;
+    walk_start(&walk, &one);
     while (bench_more(bench)) {
         walk_on(&walk, &one);
         for (uint32_t i = 0; i < BATCH_MAX; i++) {

@@ -95,6 +95,14 @@ static void insert_cc(struct lanes *lanes, const struct scp80_seal *job, const s
     else
         scp80_suite_check(&plan->suite, lanes, job->keys,
                           span_of(job->packet + cc_len, job->packet_len - cc_len), slow);
+    if (plan->fixed_len == LANES_BLOCK &&
+        cc_len == SCP80_CC_MAX) { /* the usual lengths, no calls */
+        uint8_t first[LANES_BLOCK];
+        memcpy(first, job->packet + SCP80_CC_MAX, LANES_BLOCK);
+        memcpy(job->packet, first, LANES_BLOCK);
+        memcpy(job->packet + LANES_BLOCK, cc, SCP80_CC_MAX);
+        return;
+    }
     memmove(job->packet, job->packet + cc_len, plan->fixed_len);
     memcpy(job->packet + plan->fixed_len, cc, cc_len);
 }

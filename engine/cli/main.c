@@ -13,6 +13,7 @@ static const struct command {
 } commands[] = {
     { "check", cli_check, "inspect machine and configuration: what is wrong, and its remedy" },
     { "decode", cli_decode, "explain bytes: scp80, tpdu, smpp, script" },
+    { "device", cli_device, "register, show, list and remove devices of a running engine" },
     { "kek", cli_kek, "make a key-encryption key" },
     { "packet", cli_packet, "seal or open SCP80 packets, JSON lines in and out" },
 };

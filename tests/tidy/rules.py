@@ -21,6 +21,7 @@ FOREIGN = {
     r"cyaml/.*": ["engine/config*"],
     r"openssl/.*": ["bench/"],
     r"(xdp|bpf)/.*|linux/bpf\.h|linux/if_xdp\.h": ["io/port_xsk*", "io/xdp/"],
+    r"curl/.*": ["engine/cli/api_client.c"],
     r"jansson\.h": ["engine/", "bench/"],
     r"benchmark/.*": ["bench/bench_main.cc"],
     r"cmocka\.h": [],

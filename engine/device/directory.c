@@ -180,18 +180,42 @@ enum err directory_find_msisdn(const struct directory *directory, uint64_t msisd
     return ERR_UNKNOWN;
 }
 
-/* The first record that may have each key is on its way to the cache when this returns: what
- * remains for the look-up proper are cache hits. */
-static void prefetch_candidates(const struct directory *directory,
-                                const struct directory_index *index, const uint64_t *hashes,
-                                uint32_t count)
+#define NO_RECORD UINT32_MAX
+
+/* The first record that may have each key, on its way to the cache when this returns. */
+static void find_candidates(const struct directory *directory, const struct directory_index *index,
+                            const uint64_t *hashes, uint32_t count, uint32_t *records)
 {
     for (uint32_t i = 0; i < count; i++) {
         struct index_cursor cursor = directory_index_start(index, hashes[i]);
-        uint32_t record;
-        if (directory_index_next(index, hashes[i], &cursor, &record))
-            __builtin_prefetch(&directory->records[record]);
+        if (directory_index_next(index, hashes[i], &cursor, &records[i]))
+            __builtin_prefetch(&directory->records[records[i]]);
+        else
+            records[i] = NO_RECORD;
     }
+}
+
+/* The candidate is it nearly always: two keys of one bucket agree in 32 bits of hash once in
+ * hundreds of millions. Else, and when a record changes hands meanwhile, the whole way again. */
+static bool confirm_msisdn(const struct directory *directory, uint64_t msisdn, uint32_t record,
+                           struct device_ref *out)
+{
+    if (record == NO_RECORD || msisdn == 0)
+        return false;
+    struct record_identity id = record_identify(&directory->records[record]);
+    *out = (struct device_ref){ .record = record, .generation = id.generation };
+    return id.msisdn == msisdn || directory_find_msisdn(directory, msisdn, out) == ERR_OK;
+}
+
+static bool confirm_eid(const struct directory *directory, const struct eid *eid, uint32_t record,
+                        struct device_ref *out)
+{
+    if (record == NO_RECORD)
+        return false;
+    struct record_identity id = record_identify(&directory->records[record]);
+    *out = (struct device_ref){ .record = record, .generation = id.generation };
+    return memcmp(id.eid.bytes, eid->bytes, EID_LEN) == 0 ||
+           directory_find_eid(directory, eid, out) == ERR_OK;
 }
 
 uint32_t directory_find_msisdns(const struct directory *directory, const uint64_t *msisdns,
@@ -201,14 +225,16 @@ uint32_t directory_find_msisdns(const struct directory *directory, const uint64_
     for (uint32_t done = 0; done < count; done += BULK) {
         uint32_t some = count - done < BULK ? count - done : BULK;
         uint64_t hashes[BULK];
+        uint32_t records[BULK];
         for (uint32_t i = 0; i < some; i++) {
             hashes[i] = index_hash_msisdn(msisdns[done + i]);
             directory_index_prefetch(&directory->msisdns, hashes[i]);
         }
-        prefetch_candidates(directory, &directory->msisdns, hashes, some);
-        for (uint32_t i = done; i < done + some; i++) {
-            found[i] = directory_find_msisdn(directory, msisdns[i], &out[i]) == ERR_OK;
-            total += found[i];
+        find_candidates(directory, &directory->msisdns, hashes, some, records);
+        for (uint32_t i = 0; i < some; i++) {
+            uint32_t k = done + i;
+            found[k] = confirm_msisdn(directory, msisdns[k], records[i], &out[k]);
+            total += found[k];
         }
     }
     return total;
@@ -221,14 +247,16 @@ uint32_t directory_find_eids(const struct directory *directory, const struct eid
     for (uint32_t done = 0; done < count; done += BULK) {
         uint32_t some = count - done < BULK ? count - done : BULK;
         uint64_t hashes[BULK];
+        uint32_t records[BULK];
         for (uint32_t i = 0; i < some; i++) {
             hashes[i] = index_hash_eid(&eids[done + i]);
             directory_index_prefetch(&directory->eids, hashes[i]);
         }
-        prefetch_candidates(directory, &directory->eids, hashes, some);
-        for (uint32_t i = done; i < done + some; i++) {
-            found[i] = directory_find_eid(directory, &eids[i], &out[i]) == ERR_OK;
-            total += found[i];
+        find_candidates(directory, &directory->eids, hashes, some, records);
+        for (uint32_t i = 0; i < some; i++) {
+            uint32_t k = done + i;
+            found[k] = confirm_eid(directory, &eids[k], records[i], &out[k]);
+            total += found[k];
         }
     }
     return total;

@@ -84,17 +84,32 @@ static inline struct index_cursor directory_index_start(const struct directory_i
     return (struct index_cursor){ .bucket = directory_index_home(index, hash) };
 }
 
+/* Bit per entry of the bucket that has this hash. Without branches: which entry it is is chance. */
+static inline uint32_t index_bucket_match(const struct index_bucket *bucket, uint64_t hash)
+{
+    uint32_t match = 0;
+    for (uint32_t i = 0; i < INDEX_ENTRIES; i++) {
+        uint64_t entry = __atomic_load_n(&bucket->entries[i], __ATOMIC_ACQUIRE);
+        match |= (uint32_t)((uint32_t)(entry >> 32) == (uint32_t)hash) << i;
+    }
+    return match;
+}
+
 /* The next record that may have the key; false when there is none left. */
 static inline bool directory_index_next(const struct directory_index *index, uint64_t hash,
                                         struct index_cursor *cursor, uint32_t *record)
 {
     for (;;) {
         const struct index_bucket *bucket = &index->buckets[cursor->bucket];
-        while (cursor->entry < INDEX_ENTRIES) {
-            uint64_t entry = __atomic_load_n(&bucket->entries[cursor->entry++], __ATOMIC_ACQUIRE);
-            if ((uint32_t)(entry >> 32) != (uint32_t)hash || (uint32_t)entry == 0)
+        uint32_t match = index_bucket_match(bucket, hash) >> cursor->entry << cursor->entry;
+        while (match != 0) {
+            uint32_t i = (uint32_t)__builtin_ctz(match);
+            uint32_t number = (uint32_t)__atomic_load_n(&bucket->entries[i], __ATOMIC_ACQUIRE);
+            match &= match - 1;
+            cursor->entry = i + 1;
+            if (number == 0) /* empty, of a hash that ends in zeros, or removed just now */
                 continue;
-            *record = (uint32_t)entry - 1;
+            *record = number - 1;
             return true;
         }
         if (__atomic_load_n(&bucket->passed, __ATOMIC_ACQUIRE) == 0)

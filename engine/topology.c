@@ -180,7 +180,8 @@ static enum err durable_create(struct topology *topology, struct fault *fault)
     return err != ERR_OK ? err : devices_load(topology, fault);
 }
 
-static enum err store_thread_make(struct topology *topology, struct fault *fault)
+static enum err store_thread_make(struct topology *topology, const struct topology_options *options,
+                                  struct fault *fault)
 {
     struct store_thread_config store = {
         .store = topology->store,
@@ -191,6 +192,7 @@ static enum err store_thread_make(struct topology *topology, struct fault *fault
         .worker_count = topology->worker_count,
         .accept_clock = topology->config->accept_clock,
         .results_keep_ms = (uint64_t)topology->config->jobs.results_keep_s * 1000,
+        .wall_ms = options->wall_ms,
     };
     for (uint32_t e = 0; e < topology->edge_count; e++)
         store.edges[e] = topology->edge_to_store[e];
@@ -376,7 +378,7 @@ enum err topology_create(const struct config *config, const struct topology_opti
     if (err == ERR_OK)
         err = workers_init(topology, options, fault);
     if (err == ERR_OK)
-        err = store_thread_make(topology, fault);
+        err = store_thread_make(topology, options, fault);
     if (err == ERR_OK)
         err = control_make(topology, fault);
     if (err != ERR_OK) {

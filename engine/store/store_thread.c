@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "engine/clock.h"
 #include "engine/store/apply.h"
+#include "engine/store/repair.h"
 
 #include <stdlib.h>
 #include <time.h>
@@ -84,6 +85,17 @@ static enum err read_durable(struct store_thread *thread)
     return err;
 }
 
+/* Before the idempotency keys are read: lost ones come back here. */
+static enum err repair(const struct store_thread_config *config, struct fault *fault)
+{
+    uint32_t repaired;
+    enum err err = store_repair(config->store, config->wall_ms, &repaired, fault);
+    if (err == ERR_OK && repaired > 0)
+        log_warning("store", "%u corrupt records were made up for; see the lines above",
+                    (unsigned)repaired);
+    return err;
+}
+
 struct store_thread *store_thread_create(const struct store_thread_config *config,
                                          struct fault *fault)
 {
@@ -95,8 +107,10 @@ struct store_thread *store_thread_create(const struct store_thread_config *confi
         thread->apply.lanes = config->lanes;
         thread->apply.accept_clock = config->accept_clock;
         thread->apply.results_keep_ms = config->results_keep_ms;
-        err = apply_init(&thread->apply, config->store);
+        err = repair(config, fault);
     }
+    if (err == ERR_OK)
+        err = apply_init(&thread->apply, config->store);
     if (err == ERR_OK)
         err = read_durable(thread);
     if (err != ERR_OK) {

@@ -46,18 +46,20 @@ struct store_thread_config {
     struct store *store; /* borrowed, as all below, until store_thread_destroy */
     struct kek *kek;     /* NULL: commands whose SPI does not cipher are refused with ERR_KEY */
     struct lanes *lanes; /* this thread's own */
-    struct channel *edges[CONFIG_EDGES_MAX]; /* consumed here */
+    struct channel *edges[CONFIG_EDGES_MAX];      /* consumed here */
     struct channel *journals[CONFIG_WORKERS_MAX]; /* of workers: scripts, commands, blocks */
     struct channel *results[CONFIG_WORKERS_MAX];  /* of workers: results, attempts, consumption */
     struct channel *control;
     uint32_t edge_count, worker_count;
     bool accept_clock;
     uint64_t results_keep_ms;
+    uint64_t wall_ms; /* now, for what is made up for at start (repair.h) */
 };
 
 struct store_thread;
 
-/* Reads the idempotency keys in. NULL with `fault`. */
+/* Repairs the store, reads the idempotency keys in: before anything open is scanned for. NULL with
+ * `fault`. */
 struct store_thread *store_thread_create(const struct store_thread_config *config,
                                          struct fault *fault);
 void store_thread_destroy(struct store_thread *thread);

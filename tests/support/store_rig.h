@@ -44,7 +44,8 @@ static inline bool rig_start(struct store_rig *rig, struct fault *fault)
                                           .results = { rig->results },
                                           .worker_count = 1,
                                           .control = rig->control,
-                                          .results_keep_ms = 7 * 86400000ull };
+                                          .results_keep_ms = 7 * 86400000ull,
+                                          .wall_ms = RIG_NOW_MS };
     rig->thread = store_thread_create(&config, fault);
     return rig->thread != NULL;
 }

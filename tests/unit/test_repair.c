@@ -84,8 +84,8 @@ static struct store_txn *reading(void)
     return txn;
 }
 
-/* Closes the store, alters the record's value on disk, opens it again. */
-static void lose(enum table_id table, struct span key)
+/* Alters the record's value on disk, under the open store. */
+static void spoil_value(enum table_id table, struct span key)
 {
     uint8_t copy[TABLE_VALUE_MAX];
     struct span value;
@@ -94,12 +94,17 @@ static void lose(enum table_id table, struct span key)
     struct writer w = writer_over(copy, sizeof copy);
     writer_bytes(&w, value);
     store_txn_abort(txn);
-    rig_stop(&rig);
     assert_int_not_equal(spoil(&dir, written(&w)), 0);
+}
+
+/* The same, and the store is opened anew; its thread starts with repair(). */
+static void lose(enum table_id table, struct span key)
+{
+    spoil_value(table, key);
+    rig_stop(&rig);
     struct fault fault = { "" };
     rig.store = store_open(dir.path, &fault);
     assert_non_null(rig.store);
-    assert_true(rig_start(&rig, &fault));
 }
 
 static void lose_id(enum table_id table, uint64_t id)
@@ -116,6 +121,8 @@ static void repair(uint32_t wanted)
     assert_int_equal(repaired, wanted);
     assert_int_equal(store_repair(rig.store, RIG_NOW_MS, &repaired, &fault), ERR_OK);
     assert_int_equal(repaired, 0); /* again: nothing to do */
+    store_thread_destroy(rig.thread);
+    assert_true(rig_start(&rig, &fault));
 }
 
 static struct record_result outcome_of(uint64_t job_id)
@@ -181,7 +188,8 @@ static void a_lost_outcome_is_not_written_twice(void **state)
     (void)state;
     uint64_t id = put_job("");
     assert_int_equal(put_result(id, JOB_FAILED), ERR_OK);
-    lose_id(TABLE_OUTCOMES, id);
+    struct table_key key = table_key_u64(id);
+    spoil_value(TABLE_OUTCOMES, table_key_span(&key));
     assert_int_equal(put_result(id, JOB_EXECUTED), ERR_DUPLICATE); /* finds it corrupt */
     assert_int_equal(put_result(id, JOB_EXECUTED), ERR_DUPLICATE); /* finds it moved */
     repair(1);
@@ -198,9 +206,6 @@ static void a_lost_idempotency_key_comes_back_from_its_job(void **state)
     uint64_t id = put_job("order");
     lose_id(TABLE_IDEM, id);
     repair(1);
-    store_thread_destroy(rig.thread); /* keys are read when the thread is made */
-    struct fault fault = { "" };
-    assert_true(rig_start(&rig, &fault));
     assert_int_equal(put_job("order"), id);
 }
 
@@ -221,6 +226,20 @@ static void a_lost_exact_counter_stops_its_key_set(void **state)
         msg->eid = command.eid;
         assert_int_equal(ask(rig.worker, msg).err, ERR_CORRUPT);
     }
+}
+
+static void a_store_thread_repairs_before_it_begins(void **state)
+{
+    (void)state;
+    uint64_t id = put_job("order");
+    struct record_command command = rig_command(id, 5);
+    put_command(&command);
+    lose_id(TABLE_COMMANDS, id);
+    struct fault fault = { "" };
+    assert_true(rig_start(&rig, &fault));
+    assert_int_equal(outcome_of(id).outcome, JOB_UNCONFIRMED);
+    assert_int_equal(store_thread_durable(rig.thread, 1), 1);
+    assert_int_equal(put_result(id, JOB_EXECUTED), ERR_DUPLICATE);
 }
 
 static void a_job_lost_with_its_waiting_entry_is_told_and_the_rest_goes_on(void **state)
@@ -245,6 +264,7 @@ int main(void)
         ON_RIG(a_lost_outcome_is_not_written_twice),
         ON_RIG(a_lost_idempotency_key_comes_back_from_its_job),
         ON_RIG(a_lost_exact_counter_stops_its_key_set),
+        ON_RIG(a_store_thread_repairs_before_it_begins),
         ON_RIG(a_job_lost_with_its_waiting_entry_is_told_and_the_rest_goes_on),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

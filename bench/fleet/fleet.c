@@ -21,6 +21,7 @@ struct fleet_config fleet_config_default(void)
         .deliver_window = 100,
         .deliver_timeout_ms = 30000,
         .deliver_retry_ms = 1000,
+        .unreachable_retry_ms = 5000,
         .reorder_ms = 500,
         .report_tag = 0x1400,
         .key_sets = 1,
@@ -39,8 +40,9 @@ static void check(const struct fleet_config *config, struct fault *fault)
     if (config->deliver_window < 1 || config->deliver_window > SMSC_WINDOW_MAX)
         fault_set(fault, "a deliver window of %u: 1 to %u", config->deliver_window,
                   SMSC_WINDOW_MAX);
-    if (config->deliver_timeout_ms == 0 || config->deliver_retry_ms == 0)
-        fault_set(fault, "deliver time-outs of 0 ms: give at least 1");
+    if (config->deliver_timeout_ms == 0 || config->deliver_retry_ms == 0 ||
+        config->unreachable_retry_ms == 0)
+        fault_set(fault, "deliver time-out or a retry time of 0 ms: give at least 1");
     if (config->account[0].system_id[0] == '\0')
         fault_set(fault, "no account: give a system id");
     if (strcmp(config->account[0].system_id, config->account[1].system_id) == 0)

@@ -95,6 +95,7 @@ struct fleet_config {
     uint32_t jitter_ms; /* more, evenly drawn */
     uint32_t lose_per_mille;
     bool lose_silently; /* else EXPIRED at the end of the validity period when a receipt is asked */
+    uint32_t unreachable_retry_ms; /* until a card that was off is tried again, within validity */
     uint32_t duplicate_per_mille;
     uint32_t reorder_per_mille; /* held back by reorder_ms */
     uint32_t reorder_ms;

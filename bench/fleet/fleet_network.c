@@ -259,15 +259,29 @@ static void count(struct fleet *fleet)
         fleet->config.on_packet(fleet->config.context, entry);
 }
 
+/* The SMSC keeps what it cannot deliver and tries again until its validity ends. */
+static void try_later(struct fleet *fleet, struct parcel *parcel, uint64_t now_ns)
+{
+    uint64_t due_ns = now_ns + fleet->config.unreachable_retry_ms * NS_PER_MS;
+    fleet->stats.unreachable += parcel->attempt == 0;
+    parcel->attempt = 1;
+    transit_send(&fleet->transit, parcel,
+                 due_ns < parcel->validity_ns ? due_ns : parcel->validity_ns, now_ns);
+}
+
 void network_arrive(struct fleet *fleet, struct parcel *parcel, uint64_t now_ns)
 {
     struct card *card = &fleet->cards[parcel->card];
+    if (now_ns >= parcel->validity_ns) { /* a dead copy never arrives: repetitions rely on it */
+        network_expire(fleet, parcel, now_ns);
+        return;
+    }
     if (card->silent) {
-        fleet->stats.unreachable++;
-        wait_for_expiry(fleet, parcel, now_ns);
+        try_later(fleet, parcel, now_ns);
         return;
     }
     fleet->stats.delivered++;
+    parcel->attempt = 0;
     struct parcel *receipt = copy_of(fleet, parcel); /* the card keeps the message itself */
     struct parcel *done =
         card_receive(&fleet->desk, card, fleet->config.first + parcel->card, parcel, now_ns);

@@ -77,6 +77,7 @@ static const struct row rows[] = {
     NUMBER("jitter-ms", jitter_ms, "more, evenly drawn"),
     PER_MILLE("lose-per-mille", lose_per_mille, "messages to cards that never arrive"),
     { "lose-silently", FLAG, CONFIG(lose_silently), 0, NULL, "without EXPIRED receipts" },
+    NUMBER("unreachable-retry-ms", unreachable_retry_ms, "until a card that was off is tried again"),
     PER_MILLE("duplicate-per-mille", duplicate_per_mille, "messages to cards that arrive twice"),
     PER_MILLE("reorder-per-mille", reorder_per_mille, "messages that are held back"),
     NUMBER("reorder-ms", reorder_ms, "how long"),

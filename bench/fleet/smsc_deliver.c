@@ -24,6 +24,7 @@ void smsc_receipt(struct smsc *smsc, struct parcel *parcel, uint8_t state, uint6
         transit_give(smsc->transit, parcel);
         return;
     }
+    parcel->attempt = 0;
     parcel->message_state = state;
     parcel->esm_class = ESM_RECEIPT;
     parcel->validity_ns = now_ns; /* from here on: the done date */

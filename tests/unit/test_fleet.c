@@ -447,6 +447,32 @@ static void lost_messages_expire_with_their_validity(void **state)
     esme_free(esme);
 }
 
+static void smsc_tries_again_within_validity_and_never_after(void **state)
+{
+    (void)state;
+    struct fleet_config config = fleet_config_default();
+    config.silent_count = 1;
+    struct esme *esme = esme_bound(config);
+    command(esme, 0, 1, span_of(NULL, 0), 0);
+    run_for(esme, 7000);
+    fleet_set_silent(esme->fleet, 0, false);
+    assert_int_equal(esme->entry_count, 0);
+    run_for(esme, 3001);
+    assert_int_equal(esme->entry_count, 1);
+    assert_int_equal(delivers_of(esme, 0x40), 1);
+    assert_int_equal(fleet_stats(esme->fleet)->unreachable, 1);
+
+    fleet_settings(esme->fleet)->delay_ms = 10000; /* longer under way than it is valid */
+    submit(esme, 0, guarded_hex("027000"), "000000000010000R", 1);
+    run_for(esme, 20000);
+    assert_int_equal(fleet_stats(esme->fleet)->delivered, 1);
+    assert_int_equal(fleet_stats(esme->fleet)->expired, 1);
+    assert_non_null(
+        strstr((const char *)nth_deliver(esme, 0x04, 1)->message.text.bytes, "stat:EXPIRED"));
+    assert_int_equal(fleet_under_way(esme->fleet), 0);
+    esme_free(esme);
+}
+
 static void unanswered_and_refused_delivers_are_repeated(void **state)
 {
     (void)state;
@@ -662,6 +688,7 @@ int main(void)
         cmocka_unit_test(long_commands_are_reassembled_in_any_order),
         cmocka_unit_test(throttling_and_refusals_come_at_their_rates),
         cmocka_unit_test(lost_messages_expire_with_their_validity),
+        cmocka_unit_test(smsc_tries_again_within_validity_and_never_after),
         cmocka_unit_test(unanswered_and_refused_delivers_are_repeated),
         cmocka_unit_test(por_in_the_delivery_report_goes_where_the_smsc_sends_it),
         cmocka_unit_test(error_statuses_come_instead_of_running),

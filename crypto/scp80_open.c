@@ -136,7 +136,7 @@ static enum err begin(struct opening *opening, struct span packet, struct span p
 {
     if (buf_cap < SCP80_OPEN_SLACK || opening->head.body.len > buf_cap - SCP80_OPEN_SLACK)
         return ERR_FULL;
-    if (opening->head.body.len % opening->suite.block != 0)
+    if (scp80_suite_padding(&opening->suite, opening->head.body.len) != 0)
         return ERR_CIPHER_LENGTH;
     struct span clear = span_first(packet, packet.len - opening->head.body.len);
     opening->fixed_len = fixed_len;

@@ -96,6 +96,30 @@ VAES_INLINE void decrypt(__m512i x[4], const __m512i *rk, uint32_t wide, uint32_
         x[g] = _mm512_aesdeclast_epi128(x[g], rk[g]);
 }
 
+/* Two blocks of each message under one load of each round key: no block waits for another. */
+VAES_INLINE void decrypt_two(__m512i x[4], __m512i y[4], const __m512i *rk, uint32_t wide,
+                             uint32_t rounds)
+{
+#pragma GCC unroll 4
+    for (uint32_t g = 0; g < wide; g++) {
+        x[g] = _mm512_xor_si512(x[g], rk[4 * rounds + g]);
+        y[g] = _mm512_xor_si512(y[g], rk[4 * rounds + g]);
+    }
+    for (uint32_t r = rounds - 1; r > 0; r--) {
+#pragma GCC unroll 4
+        for (uint32_t g = 0; g < wide; g++) {
+            __m512i k = rk[4 * r + g];
+            x[g] = _mm512_aesdec_epi128(x[g], k);
+            y[g] = _mm512_aesdec_epi128(y[g], k);
+        }
+    }
+#pragma GCC unroll 4
+    for (uint32_t g = 0; g < wide; g++) {
+        x[g] = _mm512_aesdeclast_epi128(x[g], rk[g]);
+        y[g] = _mm512_aesdeclast_epi128(y[g], rk[g]);
+    }
+}
+
 /* Lane i takes part when `begin[i]` <= step < `end[i]`; `in` and `out` are at block step - begin.
  */
 static void detour_make(struct detour *detour, struct lanes_vaes *vaes, const struct group *group,
@@ -235,8 +259,8 @@ VAES_INLINE void decrypt_step(const uint8_t *const *in, uint8_t *const *out, siz
 
 /* Four steps at once: moving 64 octets of a message and turning them among registers is a third of
  * the loads and stores of single blocks. (For CMAC, which only loads, it gains nothing.) */
-VAES_INLINE void cbc_four(const struct group *group, size_t at, __m512i chain[4], const __m512i *rk,
-                          uint32_t wide, bool decrypting)
+VAES_INLINE void encrypt_four(const struct group *group, size_t at, __m512i chain[4],
+                              const __m512i *rk, uint32_t wide)
 {
     __m512i four[4][4];
 #pragma GCC unroll 4
@@ -244,19 +268,42 @@ VAES_INLINE void cbc_four(const struct group *group, size_t at, __m512i chain[4]
         vaes_load16(group->in + (size_t)4 * g, at, four[g]);
 #pragma GCC unroll 4
     for (uint32_t s = 0; s < 4; s++) {
-        __m512i x[4];
 #pragma GCC unroll 4
         for (uint32_t g = 0; g < wide; g++)
-            x[g] = decrypting ? four[g][s] : _mm512_xor_si512(chain[g], four[g][s]);
-        if (decrypting)
-            decrypt(x, rk, wide, group->rounds);
-        else
-            encrypt(x, rk, wide, group->rounds);
+            chain[g] = _mm512_xor_si512(chain[g], four[g][s]);
+        encrypt(chain, rk, wide, group->rounds);
+#pragma GCC unroll 4
+        for (uint32_t g = 0; g < wide; g++)
+            four[g][s] = chain[g];
+    }
+#pragma GCC unroll 4
+    for (uint32_t g = 0; g < wide; g++)
+        vaes_store16(group->out + (size_t)4 * g, at, four[g]);
+}
+
+VAES_INLINE void decrypt_four(const struct group *group, size_t at, __m512i chain[4],
+                              const __m512i *rk, uint32_t wide)
+{
+    __m512i four[4][4];
+#pragma GCC unroll 4
+    for (uint32_t g = 0; g < wide; g++)
+        vaes_load16(group->in + (size_t)4 * g, at, four[g]);
+#pragma GCC unroll 2
+    for (uint32_t s = 0; s < 4; s += 2) {
+        __m512i x[4], y[4];
 #pragma GCC unroll 4
         for (uint32_t g = 0; g < wide; g++) {
-            __m512i out = decrypting ? _mm512_xor_si512(x[g], chain[g]) : x[g];
-            chain[g] = decrypting ? four[g][s] : x[g];
-            four[g][s] = out;
+            x[g] = four[g][s];
+            y[g] = four[g][s + 1];
+        }
+        decrypt_two(x, y, rk, wide, group->rounds);
+#pragma GCC unroll 4
+        for (uint32_t g = 0; g < wide; g++) {
+            x[g] = _mm512_xor_si512(x[g], chain[g]);
+            y[g] = _mm512_xor_si512(y[g], four[g][s]);
+            chain[g] = four[g][s + 1];
+            four[g][s] = x[g];
+            four[g][s + 1] = y[g];
         }
     }
 #pragma GCC unroll 4
@@ -278,8 +325,12 @@ VAES_INLINE void cbc_group(struct lanes_vaes *vaes, const struct group *group, u
 
     uint32_t step = 0;
     size_t at = 0;
-    for (; step + 4 <= group->least; step += 4, at += 4 * LANES_BLOCK)
-        cbc_four(group, at, chain, rk, wide, decrypting);
+    for (; step + 4 <= group->least; step += 4, at += 4 * LANES_BLOCK) {
+        if (decrypting)
+            decrypt_four(group, at, chain, rk, wide);
+        else
+            encrypt_four(group, at, chain, rk, wide);
+    }
     for (; step < group->least; step++, at += LANES_BLOCK) {
         if (decrypting)
             decrypt_step(group->in, group->out, at, chain, rk, wide, group->rounds);

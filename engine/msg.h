@@ -67,10 +67,13 @@ struct msg {
     uint32_t cap;    /* octets the body can hold; fixed */
     uint32_t client; /* whose job */
     struct device_ref device;
-    uint64_t id;            /* job, command or uplink id, or slot */
-    uint64_t cookie;        /* the producer's own, untouched by the consumer */
-    uint64_t value;         /* MSISDN, block … */
-    uint64_t not_before_ms; /* wall clock, since 1970 */
+    uint64_t id;     /* job, command or uplink id, or slot */
+    uint64_t cookie; /* the producer's own, untouched by the consumer */
+    uint64_t value;  /* MSISDN, block … */
+    union {
+        uint64_t not_before_ms; /* wall clock, since 1970 */
+        uint64_t validity_ms;   /* of MSG_SEND's answer: until when the SMSC may deliver it */
+    };
     uint64_t expiry_ms;
     struct eid eid;
     uint8_t body[];

@@ -59,6 +59,24 @@ void bind_commit(struct smsc_bind *bind, const struct writer *out)
     chunk_commit(bind->chunk, out);
 }
 
+/* Not all octets that left were answered: with a smaller window fewer are lost next time, so that an
+ * SMSC that breaks off again and again is still got through to. */
+static void bind_lost(struct smsc_bind *bind)
+{
+    if (smpp_session_open(bind->session) == 0)
+        return;
+    bind->window = bind->window > 1 ? bind->window / 2 : 1;
+    smpp_session_set_window(bind->session, bind->window);
+}
+
+void bind_answered(struct smsc_bind *bind)
+{
+    if (bind->window == bind->smsc->config->window)
+        return;
+    bind->window++;
+    smpp_session_set_window(bind->session, bind->window);
+}
+
 void smsc_flush(struct smsc *smsc)
 {
     for (uint32_t i = 0; i < smsc->bind_count; i++)
@@ -190,6 +208,7 @@ static void conn_closed(void *ctx, struct tcp_conn *conn, enum err why)
     struct smsc_bind *bind = ctx;
     log_warning("smsc", "account %s, bind %u: connection closed: %s", bind->smsc->config->name,
                 bind->index, err_text(why));
+    bind_lost(bind);
     smpp_session_closed(bind->session);
     bind_down(bind);
 }
@@ -363,6 +382,7 @@ static enum err binds_init(struct smsc *smsc, uint64_t seed, struct fault *fault
         }
         bind->smsc = smsc;
         bind->index = i;
+        bind->window = config->window;
         bind->session = smpp_session_init(memory, &session, &session_events, bind);
         smpp_backoff_init(&bind->backoff, seed + i);
         wheel_arm(&smsc->edge->core.wheel, &bind->timer, smsc->edge->core.now_ns);

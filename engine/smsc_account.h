@@ -35,6 +35,7 @@ struct smsc_bind {
     struct smpp_session *session;
     struct chunk *chunk; /* being written */
     uint32_t unsent;     /* offset in it of what is not yet queued with TCP */
+    uint32_t window;     /* in use: halved when a connection takes open requests with it */
     struct smpp_backoff backoff;
     struct writer *out; /* during smpp_session_input */
     bool config_fault;
@@ -71,6 +72,9 @@ void smsc_flush(struct smsc *smsc);
 
 /* Bound binds. */
 uint32_t smsc_bound_count(const struct smsc *smsc);
+
+/* A request was answered: the window in use grows again, up to the configured one. */
+void bind_answered(struct smsc_bind *bind);
 
 /* A writer with `room` octets at least; false: TCP or the chunk pool has none. */
 bool bind_writer(struct smsc_bind *bind, uint32_t room, struct writer *out);

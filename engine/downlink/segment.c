@@ -3,14 +3,6 @@
 #include "engine/downlink/downlink.h"
 #include "engine/uplink/uplink.h"
 
-/* Until when a copy of this attempt may be delivered: its validity, and never beyond the job. */
-static uint64_t validity_of(const struct worker *worker, const struct session *session)
-{
-    uint64_t validity_ms = worker->core.wall_ms +
-                           (uint64_t)worker->config->accounts[session->account].validity_s * 1000u;
-    return validity_ms < session->now.expiry_ms ? validity_ms : session->now.expiry_ms;
-}
-
 static void attempt_begin(struct worker *worker, struct session *session)
 {
     receipts_forget(worker, session);
@@ -19,7 +11,7 @@ static void attempt_begin(struct worker *worker, struct session *session)
     session->parts_taken = session->parts_delivered = 0;
     session->refusal = ERR_OK;
     session->refused_for_good = false;
-    session->validity_ms = validity_of(worker, session);
+    session->validity_ms = worker->core.wall_ms; /* the edge tells, part by part */
     memset(session->id_keys, 0, sizeof session->id_keys);
     if (session->now.attempt > 1)
         counter_add(&worker->counters.commands_repeated, 1);
@@ -38,7 +30,7 @@ static void part_push(struct worker *worker, struct session *session, struct spa
     msg->attempt = session->now.attempt;
     msg->device = session->device;
     msg->value = session->msisdn;
-    msg->expiry_ms = session->validity_ms;
+    msg->expiry_ms = session->now.expiry_ms;
     msg->cookie = (uint64_t)(session - worker->sessions) << 32 | session->epoch;
     struct writer w = msg_writer(msg);
     sms_segment_write(&w, packet, part, session->part_count, session->concat_ref,

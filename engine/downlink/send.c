@@ -41,6 +41,7 @@ void send_done(struct smsc_bind *bind, struct msg *msg, uint32_t status, struct 
         requeue(smsc, msg);
         return;
     }
+    bind_answered(bind);
     switch (smpp_status_class(status)) {
     case SMPP_DONE:
         go_home(smsc, msg, ERR_OK, status, message_id);
@@ -80,6 +81,13 @@ static struct smsc_bind *choose_bind(struct smsc *smsc, const struct msg *msg)
     return NULL;
 }
 
+/* Seconds that the SMSC may try to deliver it: never beyond the job's expiry. */
+static uint32_t validity_of(const struct smsc *smsc, const struct msg *msg)
+{
+    uint64_t left_s = (msg->expiry_ms - smsc->edge->core.wall_ms + 999) / 1000;
+    return left_s < smsc->config->validity_s ? (uint32_t)left_s : smsc->config->validity_s;
+}
+
 static enum err submit(struct smsc *smsc, struct smsc_bind *bind, struct msg *msg)
 {
     struct edge *edge = smsc->edge;
@@ -87,8 +95,7 @@ static enum err submit(struct smsc *smsc, struct smsc_bind *bind, struct msg *ms
     if (!bind_writer(bind, SMPP_SUBMIT_MAX, &out))
         return ERR_FULL;
     char validity[SMPP_TIME_LEN];
-    uint64_t left_ms = msg->expiry_ms - edge->core.wall_ms;
-    smpp_relative_time((uint32_t)((left_ms + 999) / 1000), validity);
+    smpp_relative_time(validity_of(smsc, msg), validity);
     struct smpp_message *message = &smsc->submit;
     message->destination = sms_address_of(msg->value);
     message->destination.ton = smsc->config->dest_ton;
@@ -130,6 +137,7 @@ static bool send_some(struct smsc *smsc)
             continue;
         }
         msg->flags |= SEND_LEFT;
+        msg->validity_ms = smsc->edge->core.wall_ms + (uint64_t)validity_of(smsc, msg) * 1000;
         counter_add(&smsc->edge->counters.submits, 1);
     }
     return any;

@@ -14,7 +14,7 @@ static void attempt_record(struct worker *worker, const struct session *session,
         .part_count = msg->part_count,
         .status = msg->status,
         .at_ms = worker->core.wall_ms,
-        .validity_ms = msg->expiry_ms,
+        .validity_ms = msg->validity_ms,
     };
     size_t len = msg->len < sizeof attempt.message_id ? msg->len : sizeof attempt.message_id - 1;
     memcpy(attempt.message_id, msg->body, len);
@@ -55,6 +55,8 @@ static void sent_one(struct worker *worker, const struct msg *msg)
         return; /* answered meanwhile */
     attempt_record(worker, session, msg);
     session->parts_home++;
+    if (msg->validity_ms > session->validity_ms)
+        session->validity_ms = msg->validity_ms;
     if (msg->err == ERR_OK) {
         session->parts_taken |= (uint16_t)(1u << msg->part);
         session->id_keys[msg->part] = smpp_id_key(msg_body(msg));

@@ -429,8 +429,7 @@ static void devices_import(struct world *world)
     static char line[FLEET_EIS_CAP];
     world->answered = 0;
     for (uint32_t i = 0; i < world->options.devices; i++) {
-        size_t len =
-            fleet_eis_line(&world->options.fleet, i, line);
+        size_t len = fleet_eis_line(&world->options.fleet, i, line);
         struct fault fault = { "" };
         enum err err;
         while ((err = control_device_put(&world->topology->control, NULL, span_of(line, len),
@@ -462,7 +461,7 @@ struct world *world_create(const struct world_options *options)
     world->fleet = fleet_create(&world->options.fleet, world->now_ns, &fault);
     if (world->fleet == NULL)
         fail_msg("fleet: %s", fault.text);
-    world->far_frames = frame_pool_create("far", 4096, SOCKET_ID_ANY, &fault);
+    world->far_frames = frame_pool_create("far", 2048, SOCKET_ID_ANY, &fault);
     assert_non_null(world->far_frames);
     world_start(world);
     devices_import(world);
@@ -481,6 +480,43 @@ void world_destroy(struct world *world)
     free(world->device_runs);
     free(world->device_heard);
     free(world);
+}
+
+void world_print(struct world *world)
+{
+    const struct fleet_stats *stats = fleet_stats(world->fleet);
+#define X(name, text)                                                                              \
+    if (stats->name > 0)                                                                           \
+        print_message("fleet %s: %lu\n", text, (unsigned long)stats->name);
+    FLEET_STATS(X)
+#undef X
+    for (uint32_t w = 0; w < world->topology->worker_count; w++) {
+        struct worker *worker = world->topology->workers[w];
+        uint32_t states[SESSION_STATES] = { 0 };
+        for (uint32_t i = 0; i < worker->waiting_cap; i++)
+            if (worker->sessions[i].flight != 0)
+                states[worker->sessions[i].now.state]++;
+        for (uint32_t s = 1; s < SESSION_STATES; s++)
+            if (states[s] > 0)
+                print_message("worker %u: %u sessions %s\n", w, states[s],
+                              session_state_name((enum session_state)s));
+        print_message("worker %u: %u jobs, %u sessions, credits %u\n", w, worker->waiting_count,
+                      worker->session_count, worker->accounts[0].credits);
+        for (uint32_t s = 0; s < STAGE_COUNT; s++)
+            for (uint32_t e = 0; e < ERR_COUNT; e++)
+                if (counter_read(&worker->core.drops[s][e]) > 0)
+                    print_message("worker %u: drops, stage %u, %s: %lu\n", w, s,
+                                  err_label((enum err)e),
+                                  (unsigned long)counter_read(&worker->core.drops[s][e]));
+    }
+    for (uint32_t e = 0; e < world->topology->edge_count; e++) {
+        const struct edge *edge = world->topology->edges[e];
+        for (uint32_t s = 0; s < edge->smsc_count; s++)
+            print_message("edge %u: account %u: %u queued, %u bound, link %d, open %u\n", e, s,
+                          edge->smscs[s].queue_count, smsc_bound_count(&edge->smscs[s]),
+                          edge->smscs[s].binds[0].link,
+                          smpp_session_open(edge->smscs[s].binds[0].session));
+    }
 }
 
 void world_check(struct world *world)

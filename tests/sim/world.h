@@ -97,6 +97,9 @@ bool world_all_accepted(struct world *world);
  * Fails the test, naming the seed. */
 void world_check(struct world *world);
 
+/* What stands where, for a failed test's reader. */
+void world_print(struct world *world);
+
 /* Device index of an EID, through the fleet's numbering. */
 uint32_t world_device(struct world *world, const struct eid *eid);
 

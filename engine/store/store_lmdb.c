@@ -109,7 +109,7 @@ static int open_env(struct store *store, const char *dir, uint64_t map_size)
     if (rc == 0)
         rc = mdb_env_set_mapsize(store->env, map_size_for(dir, map_size));
     if (rc == 0)
-        rc = mdb_env_open(store->env, dir, MDB_NOTLS | MDB_NORDAHEAD, 0600);
+        rc = mdb_env_open(store->env, dir, MDB_NOTLS, 0600);
     int dead;
     if (rc == 0)
         rc = mdb_reader_check(store->env, &dead); /* slots of a process that was killed */

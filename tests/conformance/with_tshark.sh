@@ -1,13 +1,14 @@
 #!/bin/sh
 # Our SMPP PDUs through Wireshark's dissector: it must read what we meant, and find nothing malformed.
-#   with_tshark.sh SMPP_PDUS        (the built program)     77: tshark is not installed
+# STARLING_BUILD names the build folder; 77: tshark is not installed.
 set -eu
 command -v tshark >/dev/null && command -v text2pcap >/dev/null || exit 77
+pdus=${STARLING_BUILD:-$(dirname "$0")/../../build}/tests/smpp_pdus
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 HOME=$dir && export HOME
 
-"$1" >"$dir/pdus.txt"
+"$pdus" >"$dir/pdus.txt"
 text2pcap -q -T 40000,2775 "$dir/pdus.txt" "$dir/pdus.pcap" 2>"$dir/log" || { cat "$dir/log"; exit 1; }
 read_fields() {
     tshark -r "$dir/pdus.pcap" -d tcp.port==2775,smpp -T fields -E separator='|' "$@" 2>>"$dir/log"

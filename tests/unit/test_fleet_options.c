@@ -112,12 +112,28 @@ static void file_sets_by_the_same_names(void **state)
     }
 }
 
+static void impossible_settings_are_refused(void **state)
+{
+    (void)state;
+    struct fleet_config config = fleet_config_default();
+    struct fault fault = { "" };
+    config.device_count = 0;
+    assert_null(fleet_create(&config, 0, &fault));
+    assert_string_not_equal(fault.text, "");
+    fault.text[0] = '\0';
+    config = fleet_config_default();
+    config.account[1] = config.account[0];
+    assert_null(fleet_create(&config, 0, &fault));
+    assert_non_null(strstr(fault.text, "starling"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(words_set_what_they_name),
         cmocka_unit_test(what_cannot_be_is_refused_with_its_name),
         cmocka_unit_test(file_sets_by_the_same_names),
+        cmocka_unit_test(impossible_settings_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -63,12 +63,17 @@ struct lanes *lanes_create_as(enum lanes_way way)
     return lanes;
 }
 
-struct lanes *lanes_create(void)
+enum lanes_way lanes_way_best(void)
 {
     enum lanes_way way = LANES_VAES;
     while (!supported(way))
         way++;
-    return lanes_create_as(way);
+    return way;
+}
+
+struct lanes *lanes_create(void)
+{
+    return lanes_create_as(lanes_way_best());
 }
 
 void lanes_destroy(struct lanes *lanes)

@@ -27,7 +27,10 @@ enum lanes_way {
 };
 #define LANES_WAY_COUNT 4
 
-/* The best way this CPU has, after lanes_selftest(). NULL when memory could not be had or a known
+/* The best way this CPU has. */
+enum lanes_way lanes_way_best(void);
+
+/* By lanes_way_best(), after lanes_selftest(). NULL when memory could not be had or a known
  * answer was wrong: then nothing may be sent. */
 struct lanes *lanes_create(void);
 

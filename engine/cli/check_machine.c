@@ -1,4 +1,5 @@
 /* CPU, cores, memory, limits, clock. */
+#include "crypto/lanes.h"
 #include "engine/cli/check.h"
 
 #include <inttypes.h>
@@ -41,15 +42,21 @@ static long long meminfo(const char *name)
 
 static void check_cpu(struct findings *findings)
 {
-    if (!__builtin_cpu_supports("aes"))
+    switch (lanes_way_best()) {
+    case LANES_VAES:
+    case LANES_MB_VAES:
+        finding_add(findings, FINDING_FINE, "cpu", "", "VAES and AVX-512");
+        return;
+    case LANES_MB_AESNI:
+        finding_add(findings, FINDING_FINE, "cpu", "",
+                    "AES instructions, without VAES: batches go through AES-NI");
+        return;
+    case LANES_MB:
         finding_add(findings, FINDING_WARNING, "cpu",
                     "sealing goes by tables: a tenth of the rate, and not constant in time",
                     "no AES instructions");
-    else if (!__builtin_cpu_supports("vaes") || !__builtin_cpu_supports("avx512f"))
-        finding_add(findings, FINDING_FINE, "cpu", "",
-                    "AES instructions, without VAES: batches go through AES-NI");
-    else
-        finding_add(findings, FINDING_FINE, "cpu", "", "VAES and AVX-512");
+        return;
+    }
 }
 
 static bool listed(const char *list, uint32_t cpu)

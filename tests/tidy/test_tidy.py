@@ -22,7 +22,7 @@ SOUND = {
     "io/port_dpdk.c": HEAD + '#include "io/port.h"\n#include <rte_ethdev.h>\n',
     "engine/clock.c": HEAD + "void f(void)\n{\n    clock_gettime(0, 0);\n}\n",
     "engine/core.h": HEAD + "#ifndef ENGINE_CORE_H\n#define ENGINE_CORE_H\n#endif\n",
-    "engine/main.c": HEAD + '#include "crypto/ct.h"\n#include "engine/core.h"\n#include "io/port.h"\n'
+    "engine/control.c": HEAD + '#include "crypto/ct.h"\n#include "engine/core.h"\n#include "io/port.h"\n'
                             'void *g(void)\n{\n    return malloc(1); /* malloc(strcpy()) */\n}\n',
     "bench/fleet/card.c": HEAD + '#include "io/port.h"\n#include <openssl/evp.h>\n',
     "tests/unit/test_ct.c": HEAD + '#include "crypto/ct.h"\n#include <cmocka.h>\nint main(void)\n{\n'
@@ -47,12 +47,12 @@ CASES = [
     ("an include not from the root", "io/port_dpdk.c", '#include "port.h"', "include-root", 2),
     ("ours in angle brackets", "io/port_dpdk.c", "#include <base/span.h>", "include-root", 2),
     ("IPsec-MB outside its file", "crypto/ct.c", "#include <intel-ipsec-mb.h>", "foreign", 2),
-    ("ethdev in the engine", "engine/main.c", "#include <rte_ethdev.h>", "foreign", 2),
-    ("LMDB outside the store", "engine/main.c", "#include <lmdb.h>", "foreign", 2),
-    ("microhttpd outside the API", "engine/main.c", "#include <microhttpd.h>", "foreign", 2),
-    ("cyaml outside config", "engine/main.c", "#include <cyaml/cyaml.h>", "foreign", 2),
+    ("ethdev in the engine", "engine/control.c", "#include <rte_ethdev.h>", "foreign", 2),
+    ("LMDB outside the store", "engine/control.c", "#include <lmdb.h>", "foreign", 2),
+    ("microhttpd outside the API", "engine/control.c", "#include <microhttpd.h>", "foreign", 2),
+    ("cyaml outside config", "engine/control.c", "#include <cyaml/cyaml.h>", "foreign", 2),
     ("OpenSSL in the product", "crypto/ct.c", "#include <openssl/evp.h>", "foreign", 2),
-    ("strcpy", "engine/main.c", "int h(void) { strcpy(a, b); }", "unsafe-call", 2),
+    ("strcpy", "engine/control.c", "int h(void) { strcpy(a, b); }", "unsafe-call", 2),
     ("a member called free", "io/port_dpdk.c", "int h(void) { port->free(a); port.time(b); }", None, 0),
     ("a function whose name ends so", "io/port_dpdk.c", "int h(void) { msg_free(a); }", None, 0),
     ("malloc on the data path", "io/port_dpdk.c", "int h(void) { return malloc (1); }", "allocation", 2),

@@ -91,6 +91,22 @@ static void send_queue_is_the_stream(void **state)
 
 enum { HELD = 40, SPAN = 6000 };
 
+/* Marks what is held, in order and with the octets of the stream. */
+static void held_see(const struct tcp_held_list *list, uint32_t start, bool seen[SPAN])
+{
+    uint32_t last = 0;
+    for (const struct tcp_held *held = list->head; held != NULL; held = held->next) {
+        uint32_t at = held->seq - start;
+        assert_true(at >= last && held->frame->data_len > 0);
+        struct span bytes = frame_bytes(held->frame);
+        for (uint32_t i = 0; i < bytes.len; i++) {
+            assert_int_equal(bytes.bytes[i], stream_octet(held->seq + i));
+            seen[at + i] = true;
+        }
+        last = at + (uint32_t)bytes.len;
+    }
+}
+
 /* Random pieces of a stream, overlapping at will: what is held never overlaps, is right, and covers
  * what was put as long as there was room. */
 static void reassembly_keeps_each_octet_once(void **state)
@@ -133,17 +149,7 @@ static void reassembly_keeps_each_octet_once(void **state)
                 memset(put + from, true, len);
         }
         bool seen[SPAN] = { false };
-        uint32_t last = 0;
-        for (const struct tcp_held *held = list.head; held != NULL; held = held->next) {
-            uint32_t at = held->seq - start;
-            assert_true(at >= last && held->frame->data_len > 0);
-            struct span bytes = frame_bytes(held->frame);
-            for (uint32_t i = 0; i < bytes.len; i++) {
-                assert_int_equal(bytes.bytes[i], stream_octet(held->seq + i));
-                seen[at + i] = true;
-            }
-            last = at + (uint32_t)bytes.len;
-        }
+        held_see(&list, start, seen);
         uint32_t reach = 0;
         while (reach < SPAN && seen[reach])
             reach++;

@@ -2,8 +2,9 @@
  * one at a time; AES-256-GCM for key wrapping.
  *
  * A call runs to completion: out-of-order lanes, flushes and library versions stay inside. Keys are
- * raw; schedules are made for the batch, interleaved, and forgotten. Nothing is allocated after
- * lanes_create(). One `struct lanes` belongs to one thread. */
+ * raw; schedules are made for the batch, interleaved, in secret memory, where the next batch
+ * overwrites them. Nothing is allocated after lanes_create(). One `struct lanes` belongs to one
+ * thread. */
 #ifndef CRYPTO_LANES_H
 #define CRYPTO_LANES_H
 

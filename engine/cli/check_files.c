@@ -1,5 +1,5 @@
 /* The data directory, and the files that hold secrets: there, readable, and only by us. */
-#include "engine/cli/check.h"
+#include "engine/cli/findings.h"
 
 #include "crypto/kek.h"
 

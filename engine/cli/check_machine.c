@@ -1,6 +1,8 @@
 /* CPU, cores, memory, limits, clock. */
+#include "engine/cli/findings.h"
+
 #include "crypto/lanes.h"
-#include "engine/cli/check.h"
+#include "engine/clock.h"
 
 #include <inttypes.h>
 #include <sched.h>
@@ -8,12 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 #define DEVICE_OCTETS 256u /* of locked memory, indexes included (design §4) */
 #define FILES_LEAST 4096u
-#define YEAR_2026_S 1767225600
+#define YEAR_2026_MS 1767225600000u
 
 static bool file_line(const char *path, char *out, size_t cap)
 {
@@ -211,7 +212,7 @@ static void check_bpf(struct findings *findings, const struct config *config)
 
 static void check_clock(struct findings *findings)
 {
-    if (time(NULL) < YEAR_2026_S) {
+    if (clock_wall_ms() < YEAR_2026_MS) {
         finding_add(findings, FINDING_ERROR, "clock",
                     "counter blocks follow the clock; a CNTR must never be used twice",
                     "the clock stands before 2026");

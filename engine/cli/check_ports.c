@@ -1,5 +1,5 @@
 /* Ports: whether their devices exist and their addresses are free for us; the API's port. */
-#include "engine/cli/check.h"
+#include "engine/cli/findings.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

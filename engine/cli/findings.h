@@ -1,6 +1,6 @@
 /* What `starling check` finds, before it is printed. */
-#ifndef ENGINE_CLI_CHECK_H
-#define ENGINE_CLI_CHECK_H
+#ifndef ENGINE_CLI_FINDINGS_H
+#define ENGINE_CLI_FINDINGS_H
 
 #include "engine/config.h"
 

@@ -1,6 +1,6 @@
 /* `starling check`: machine and configuration, before the engine finds out: what is wrong, why it
  * matters, the command that fixes it. Needs no privilege; what it may not see, it says so. */
-#include "engine/cli/check.h"
+#include "engine/cli/findings.h"
 
 #include "engine/cli/cli.h"
 

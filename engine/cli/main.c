@@ -11,6 +11,7 @@ static const struct command {
     int (*run)(int argc, char **argv);
     const char *help;
 } commands[] = {
+    { "run", cli_run, "the engine" },
     { "check", cli_check, "inspect machine and configuration: what is wrong, and its remedy" },
     { "decode", cli_decode, "explain bytes: scp80, tpdu, smpp, script" },
     { "device", cli_device, "register, show, list and remove devices of a running engine" },

@@ -17,6 +17,7 @@ static const struct command {
     { "device", cli_device, "register, show, list and remove devices of a running engine" },
     { "kek", cli_kek, "make a key-encryption key" },
     { "packet", cli_packet, "seal or open SCP80 packets, JSON lines in and out" },
+    { "send", cli_send, "one job from the shell: waits and prints the result" },
 };
 
 static void print_usage(FILE *out)

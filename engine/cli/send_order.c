@@ -2,6 +2,7 @@
 #include "engine/cli/cli.h"
 
 #include "engine/cli/api_client.h"
+#include "engine/clock.h"
 
 #include <inttypes.h>
 #include <jansson.h>
@@ -189,9 +190,7 @@ static void show(const struct order *order, const json_t *job)
 
 static uint64_t now_ms(void)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+    return clock_now_ns() / 1000000;
 }
 
 /* Looks again and again, ever less often, until the job is final or time is up. */

@@ -243,6 +243,15 @@ bool arp_known(const struct net *net, uint32_t addr)
     return neighbour != NULL && neighbour->state != NEIGHBOUR_ASKED;
 }
 
+void arp_doubt(struct net *net, uint32_t addr)
+{
+    struct neighbour *neighbour = neighbour_find(net, addr);
+    if (neighbour == NULL || neighbour->state != NEIGHBOUR_KNOWN)
+        return;
+    neighbour->state = NEIGHBOUR_STALE;
+    wheel_disarm(&net->wheel, &neighbour->timer);
+}
+
 void arp_timer(struct net *net, struct timer *timer, uint64_t now_ns)
 {
     struct neighbour *neighbour = CONTAINER_OF(timer, struct neighbour, timer);

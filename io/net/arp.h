@@ -17,8 +17,8 @@
 #define ARP_REQUEST 1
 #define ARP_REPLY 2
 
-#define ARP_QUEUE 4u /* frames that wait for one neighbour */
-#define ARP_WAYS 8u  /* neighbours that share a bucket */
+#define ARP_QUEUE 16u /* frames that wait for one neighbour */
+#define ARP_WAYS 8u   /* neighbours that share a bucket */
 #define ARP_TRIES 3u
 #define ARP_RETRY_NS 1000000000ull
 #define ARP_KNOWN_NS 30000000000ull
@@ -74,6 +74,9 @@ void arp_send(struct net *net, struct rte_mbuf *frame, uint32_t addr, uint64_t n
 
 /* Whether a neighbour has answered and not been lost since. */
 bool arp_known(const struct net *net, uint32_t addr);
+
+/* The station may have moved: asked for anew at the next use. */
+void arp_doubt(struct net *net, uint32_t addr);
 
 void arp_timer(struct net *net, struct timer *timer, uint64_t now_ns);
 

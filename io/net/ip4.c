@@ -103,6 +103,11 @@ bool ip4_next_hop_known(const struct net *net, uint32_t dst)
     return arp_known(net, next_hop(net, dst));
 }
 
+void ip4_doubt(struct net *net, uint32_t dst)
+{
+    arp_doubt(net, next_hop(net, dst));
+}
+
 bool ip4_martian(const struct net *net, uint32_t src)
 {
     uint32_t net_part = src >> 24;

@@ -51,6 +51,9 @@ bool ip4_routed(const struct net *net, uint32_t dst);
 /* Whether the next hop to dst has answered ARP. */
 bool ip4_next_hop_known(const struct net *net, uint32_t dst);
 
+/* What is sent to dst gets no answer: the next hop is asked for anew (RFC 1122 §3.3.1.4). */
+void ip4_doubt(struct net *net, uint32_t dst);
+
 /* An address no packet may come from: 0/8, 127/8, multicast and above, our own, the subnet's
  * broadcast. */
 bool ip4_martian(const struct net *net, uint32_t src);

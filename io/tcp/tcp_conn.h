@@ -134,6 +134,8 @@ struct tcp_listener *tcp_listener_find(struct net *net, uint16_t port);
 
 /* tcp_input.c */
 void tcp_rx(struct net *net, struct rte_mbuf *frame, uint32_t src, uint64_t now_ns);
+
+/* tcp_icmp.c: whether the quotation was believed. */
 bool tcp_too_big(struct net *net, const struct icmp_quote *quote, uint16_t mtu, uint64_t now_ns);
 bool tcp_unreachable(struct net *net, const struct icmp_quote *quote, uint8_t code);
 

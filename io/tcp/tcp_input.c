@@ -5,10 +5,6 @@
 
 #define CHALLENGES_PER_S 10u
 #define SEGMENT_OVERHEAD (IP4_HEADER_LEN + TCP_HEADER_LEN)
-#define MTU_MIN                                                                                    \
-    552u /* what an ICMP message may lower a path to: nobody is to make us send crumbs */
-#define ICMP_CODE_PROTOCOL 2
-#define ICMP_CODE_PORT 3
 #define SECOND_NS 1000000000u
 
 /* A segment being looked at; `frame` holds its payload. */
@@ -193,12 +189,12 @@ static void in_rst(struct tcp_conn *conn, struct segment *segment, uint64_t now_
     drop(net, segment, NET_TCP_RST_BLIND);
 }
 
-/* Sequence numbers the window, or its left edge, allows; a little more lenient than the letter
- * (like all peers), so that ACKs count also while our window is closed. */
+/* Sequence numbers the window, or its left edge, allows; a little more lenient than the letter,
+ * so that ACKs count while our window is closed, also from a peer that counts its probe's octet as sent. */
 static bool acceptable(const struct tcp_conn *conn, const struct segment *segment)
 {
     uint32_t seq = segment->header.seq;
-    return seq_le(conn->rcv_nxt, seq + segment->seq_len) && seq_le(seq, conn->rcv_edge);
+    return seq_le(conn->rcv_nxt, seq + segment->seq_len) && seq_le(seq, conn->rcv_edge + 1);
 }
 
 static void window_take(struct tcp_conn *conn, const struct tcp_header *header)
@@ -256,9 +252,7 @@ static void ack_advance(struct tcp_conn *conn, uint32_t ack, uint64_t now_ns)
         conn->rtt_timing = false;
         tcp_rtt_sample(conn, now_ns - conn->rtt_ns);
     }
-    bool was_recovering = conn->recovering;
     tcp_cc_acked(conn, ack, ack - conn->snd_una);
-    bool partial = was_recovering && conn->recovering;
     uint32_t octets = ack - conn->queue.seq;
     bool fin = octets > conn->queue.len;
     tcp_queue_release(&conn->queue, &conn->net->tcp.ref_pool, fin ? conn->queue.len : octets);
@@ -268,7 +262,7 @@ static void ack_advance(struct tcp_conn *conn, uint32_t ack, uint64_t now_ns)
     conn->backoff = 0;
     if (!tcp_outstanding(conn))
         tcp_retransmit_disarm(conn);
-    else if (!partial) /* RFC 6582 §3.2 step 4: the impatient variant */
+    else /* also after a partial ACK: RFC 6582 §4, slow but steady */
         tcp_retransmit_arm(conn, now_ns);
     tcp_conn_out(conn);
     if (conn->want_room && tcp_send_room(conn) >= conn->net->config.send_len_max / 4) {
@@ -466,41 +460,4 @@ void tcp_rx(struct net *net, struct rte_mbuf *frame, uint32_t src, uint64_t now_
         in_time_wait(conn, &segment, now_ns);
     else
         in_synchronised(conn, &segment, now_ns);
-}
-
-/* The connection an ICMP error quotes, if the sequence number is one we have under way (RFC 5927
- * §4). */
-static struct tcp_conn *quoted_conn(const struct net *net, const struct icmp_quote *quote)
-{
-    uint32_t hash = tcp_hash(net, quote->dst, quote->dst_port, quote->src_port);
-    struct tcp_conn *conn = tcp_conn_find(net, hash, quote->dst, quote->dst_port, quote->src_port);
-    if (conn == NULL || seq_lt(quote->seq, conn->snd_una) || !seq_lt(quote->seq, conn->snd_max))
-        return NULL;
-    return conn;
-}
-
-bool tcp_too_big(struct net *net, const struct icmp_quote *quote, uint16_t mtu, uint64_t now_ns)
-{
-    struct tcp_conn *conn = quoted_conn(net, quote);
-    uint32_t mss = (mtu < MTU_MIN ? MTU_MIN : mtu) - SEGMENT_OVERHEAD;
-    if (conn == NULL || !tcp_synchronised(conn) || mss >= conn->mss)
-        return false;
-    conn->mss = (uint16_t)mss;
-    conn->snd_nxt = conn->snd_una; /* RFC 1191 §6.4: sent again, smaller, without blame */
-    conn->rtt_timing = false;
-    conn->recover = conn->snd_max;
-    tcp_retransmit_arm(conn, now_ns);
-    tcp_conn_out(conn);
-    return true;
-}
-
-/* Only a connection still to be opened is given up: later it is a passing trouble (RFC 5927 §5). */
-bool tcp_unreachable(struct net *net, const struct icmp_quote *quote, uint8_t code)
-{
-    struct tcp_conn *conn = quoted_conn(net, quote);
-    if (conn == NULL || conn->state != TCP_SYN_SENT)
-        return conn != NULL;
-    bool refused = code == ICMP_CODE_PROTOCOL || code == ICMP_CODE_PORT;
-    tcp_conn_end(conn, refused ? ERR_REFUSED : ERR_UNREACHABLE);
-    return true;
 }

@@ -140,6 +140,15 @@ static bool fin_due(const struct tcp_conn *conn, uint32_t at)
     return conn->fin_queued && at == tcp_fin_at(conn);
 }
 
+/* Where a segment without octets stands: what was sent, but not beyond the peer's window, where a probe's
+ * octet may be. There the peer would refuse the ACK with the segment, and two closed windows that wait for
+ * each other's ACKs would stay closed. */
+static uint32_t empty_seq(const struct tcp_conn *conn)
+{
+    uint32_t edge = conn->snd_una + conn->snd_wnd;
+    return seq_lt(edge, conn->snd_max) ? edge : conn->snd_max;
+}
+
 /* The next segment from snd_nxt on. False when there is none to send. */
 static bool next_send(struct tcp_conn *conn, uint64_t now_ns)
 {
@@ -244,7 +253,7 @@ static void conn_output(struct tcp_conn *conn, uint64_t now_ns)
         break;
     }
     if (conn->ack_now && conn->state != TCP_SYN_SENT)
-        segment_send(conn, conn->snd_max, 0, TCP_ACK, now_ns);
+        segment_send(conn, empty_seq(conn), 0, TCP_ACK, now_ns);
 }
 
 /* Those that are on the list now; who comes on it meanwhile waits for the next flush. */
@@ -285,7 +294,7 @@ void tcp_send_keep_alive(struct tcp_conn *conn, uint64_t now_ns)
 void tcp_send_rst(struct tcp_conn *conn, uint64_t now_ns)
 {
     net_count(conn->net, NET_TCP_RESETS_OUT);
-    segment_send(conn, conn->snd_max, 0, TCP_RST | TCP_ACK, now_ns);
+    segment_send(conn, empty_seq(conn), 0, TCP_RST | TCP_ACK, now_ns);
 }
 
 void tcp_refuse(struct net *net, uint32_t dst, const struct tcp_header *in, uint32_t in_len,

@@ -97,6 +97,8 @@ static void retransmit_timer(struct tcp_conn *conn, uint64_t now_ns)
         conn->snd_nxt = conn->snd_una;
         conn->rtt_timing = false;
         conn->resend_head = false;
+        if (conn->backoff > 0)
+            ip4_doubt(conn->net, conn->peer_addr);
         conn->syn_resent = conn->syn_resent || !tcp_synchronised(conn);
     }
     if (conn->backoff < BACKOFF_MAX)

@@ -20,7 +20,9 @@
 #define PORT 2775
 #define LIFE_MAX (4 * 3600 * SECOND)
 
-enum story { BULK, HALF_CLOSE, CHAT, ABORT, VANISH, STORY_COUNT };
+/* ECHO: the server sends what it received and reads only while it can send, so that each window depends on
+ * the acknowledgments of the other direction. */
+enum story { BULK, HALF_CLOSE, CHAT, ECHO, ABORT, VANISH, STORY_COUNT };
 
 struct side {
     struct world *world;
@@ -37,7 +39,7 @@ struct side {
     uint32_t piece_max;
     bool full;
     bool opened, peer_closed, closing, closed, aborted;
-    bool close_after_peer;
+    bool close_after_peer, echoes;
     enum err why;
 };
 
@@ -86,6 +88,10 @@ static size_t on_received(void *ctx, struct tcp_conn *conn, struct span in)
     sim_check(world, side->opened && !side->closed && !side->peer_closed && conn == side->conn);
     sim_check(world, in.len > 0 && side->resume_ns == 0);
     size_t take = in.len;
+    if (side->echoes && side->full) {
+        side->resume_ns = UINT64_MAX; /* on_writable */
+        return 0;
+    }
     if (prng_below(&side->prng, 1000000) < side->stall_ppm) {
         take = prng_below(&side->prng, in.len);
         side->resume_ns = world->now_ns + 1 + prng_below(&side->prng, 3 * SECOND);
@@ -102,6 +108,8 @@ static void on_writable(void *ctx, struct tcp_conn *conn)
     struct side *side = ctx;
     sim_check(side->world, side->full && conn == side->conn && tcp_send_room(conn) > 0);
     side->full = false;
+    if (side->resume_ns == UINT64_MAX)
+        side->resume_ns = side->world->now_ns;
 }
 
 static void on_peer_closed(void *ctx, struct tcp_conn *conn)
@@ -176,7 +184,6 @@ static void side_open(struct world *world, uint32_t end, struct port *port, stru
                                  .held_cap = 512,
                                  .send_len_max = windows[prng_below(prng, COUNT(windows))],
                                  .recv_len_max = windows[prng_below(prng, COUNT(windows))],
-                                 .time_wait_ms = 2000,
                                  .keep_alive_ms = 20000 };
     side->piece_max = config.send_len_max < CHUNK_LEN ? config.send_len_max : CHUNK_LEN;
     side->net = net_create(side->port, &config, world->now_ns, &fault);
@@ -202,7 +209,13 @@ static void world_open(struct world *world, uint64_t seed)
     uint16_t mtu = (uint16_t)(prng_below(&prng, 2) == 0 ? 1500 : draw(&prng, 576, 1500));
     for (uint32_t end = 0; end < 2; end++)
         side_open(world, end, ends[end], &prng, mtu);
-    world->sides[1].close_after_peer = world->story == HALF_CLOSE;
+    world->sides[1].close_after_peer = world->story == HALF_CLOSE || world->story == ECHO;
+    if (world->story == ECHO) {
+        world->sides[1].echoes = true;
+        world->sides[1].goal = world->sides[0].goal;
+        world->sides[0].stall_ppm = 0;
+        world->sides[1].stall_ppm = 0;
+    }
     struct side *client = &world->sides[0];
     struct side *server = &world->sides[1];
     sim_check(world, tcp_listen(server->net, PORT, &app, on_accepted, server) == ERR_OK);
@@ -216,7 +229,8 @@ static bool piece_send(struct side *side)
 {
     struct world *world = side->world;
     uint32_t len = draw(&side->prng, 1, world->story == CHAT ? 200 : side->piece_max);
-    len = len > side->goal - side->sent ? side->goal - side->sent : len;
+    uint32_t most = (side->echoes ? side->got : side->goal) - side->sent;
+    len = len > most ? most : len;
     struct chunk *chunk = chunk_take(side->chunks);
     if (chunk == NULL)
         return false; /* all queued: some come back with the next acknowledgment */
@@ -243,7 +257,8 @@ static void side_work(struct side *side)
         tcp_resume(side->conn, world->now_ns);
     }
     uint32_t pieces = world->story == CHAT ? 1 : 100;
-    while (!side->full && side->sent < side->goal && pieces-- > 0)
+    uint32_t goal = side->echoes ? side->got : side->goal;
+    while (!side->full && side->sent < goal && pieces-- > 0)
         if (!piece_send(side))
             break;
     bool all_sent = side->sent == side->goal;
@@ -292,7 +307,7 @@ static void world_turn(struct world *world)
         moved = counter_read(&side->port->counters.tx_frames) != sent || moved;
         next = earlier(next, net_next_ns(side->net));
         next = earlier(next, impair_next_ns(side->port));
-        if (side->resume_ns != 0 && side->conn != NULL)
+        if (side->resume_ns != 0 && side->resume_ns != UINT64_MAX && side->conn != NULL)
             next = earlier(next, side->resume_ns);
         if (side->conn != NULL && side->opened && !side->full && side->sent < side->goal)
             next = earlier(next, world->now_ns + MS);

@@ -25,6 +25,14 @@ uint64_t control_waiting(const struct control *control, uint32_t worker)
 
 /* ---- Jobs in ----------------------------------------------------------------------------------- */
 
+/* Durable jobs are held in their messages while the worker's channel is full. What comes home from
+ * the worker makes room there, but may need a message to the store: jobs never take the last. */
+bool control_has_room(void *ctx)
+{
+    const struct control *control = ctx;
+    return channel_room(control->to_store) > MSG_BURST;
+}
+
 /* What only the directory knows of a job. */
 static enum err job_check(struct control *control, const struct job *job, struct fault *fault)
 {
@@ -63,9 +71,10 @@ enum err control_job_submit(void *ctx, const struct job *job, uint64_t cookie, s
         counter_add(&control->counters.jobs_refused, 1);
         return ERR_FULL;
     }
-    struct msg *msg = channel_take(control->to_store);
-    if (msg == NULL)
+    if (!control_has_room(control))
         return ERR_THROTTLED;
+    struct msg *msg = channel_take(control->to_store);
+    ASSERT(msg != NULL); /* room was looked at */
     msg->kind = MSG_JOB_PUT;
     msg->cookie = cookie;
     msg->eid = job->eid;
@@ -197,9 +206,10 @@ enum err control_device_put(void *ctx, const struct eid *eid, struct span text, 
                             struct fault *fault)
 {
     struct control *control = ctx;
-    struct msg *msg = channel_take(control->to_store);
-    if (msg == NULL)
+    if (!control_has_room(control))
         return ERR_THROTTLED;
+    struct msg *msg = channel_take(control->to_store);
+    ASSERT(msg != NULL); /* room was looked at */
     struct eis_options options = {
         .lanes = control->lanes,
         .transport_key = control->transport_key_len > 0 ? control->transport_key : NULL,

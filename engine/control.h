@@ -72,6 +72,7 @@ bool control_turn(struct control *control, uint64_t now_ms);
 uint64_t control_waiting(const struct control *control, uint32_t worker);
 
 /* The operations behind the API; ctx is the control. metrics and ready are the engine's. */
+bool control_has_room(void *ctx);
 enum err control_job_submit(void *ctx, const struct job *job, uint64_t cookie, struct fault *fault);
 enum err control_job_get(void *ctx, uint32_t client, uint64_t id, struct api_job *out);
 enum err control_job_cancel(void *ctx, uint32_t client, uint64_t id, uint64_t cookie);

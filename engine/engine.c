@@ -74,6 +74,7 @@ static enum err api_open(struct engine *engine, struct fault *fault)
     struct api_ops ops = {
         .ctx = control,
         .now_ms = ops_now_ms,
+        .has_room = control_has_room,
         .job_submit = control_job_submit,
         .job_get = control_job_get,
         .job_cancel = control_job_cancel,

@@ -83,6 +83,16 @@ static bool device_probe(const char *device, uint16_t *id, struct fault *fault)
     return false;
 }
 
+/* Some drivers (memif) have one MTU for ever: a smaller one is then kept by us alone. */
+static int device_mtu(struct port_dpdk *dpdk, uint16_t wanted)
+{
+    uint16_t mtu;
+    int failed = rte_eth_dev_set_mtu(dpdk->id, wanted);
+    if (failed == -ENOTSUP && rte_eth_dev_get_mtu(dpdk->id, &mtu) == 0 && wanted <= mtu)
+        return 0;
+    return failed;
+}
+
 /* Configures one queue each way with what the device offers of checksums. */
 static int device_configure(struct port_dpdk *dpdk, const struct port_dpdk_config *config)
 {
@@ -100,7 +110,7 @@ static int device_configure(struct port_dpdk *dpdk, const struct port_dpdk_confi
         dpdk->port.offloads |= PORT_RX_TCP_CHECKSUM;
     failed = rte_eth_dev_configure(dpdk->id, 1, 1, &conf);
     if (failed == 0 && config->mtu != 0)
-        failed = rte_eth_dev_set_mtu(dpdk->id, config->mtu);
+        failed = device_mtu(dpdk, config->mtu);
     uint16_t rx_count = config->rx_descriptors != 0 ? config->rx_descriptors : DESCRIPTORS;
     uint16_t tx_count = config->tx_descriptors != 0 ? config->tx_descriptors : DESCRIPTORS;
     if (failed == 0)
@@ -125,6 +135,8 @@ static int device_start(struct port_dpdk *dpdk, const struct port_dpdk_config *c
         failed = rte_eth_macaddr_get(dpdk->id, &mac);
     if (failed == 0)
         failed = rte_eth_dev_get_mtu(dpdk->id, &dpdk->port.mtu);
+    if (config->mtu != 0 && dpdk->port.mtu > config->mtu)
+        dpdk->port.mtu = config->mtu;
     if (failed == 0)
         memcpy(dpdk->port.mac, mac.addr_bytes, sizeof dpdk->port.mac);
     return failed;

@@ -284,12 +284,13 @@ uint16_t api_port(const struct api *api)
 /* Uploads that were held back try again; result streams that have something to say go on. */
 static void wake(struct api *api)
 {
-    if (api->throttled == 0 && api->streaming == 0)
+    bool has_room = api->throttled > 0 && api->ops->has_room(api->ops->ctx);
+    if (!has_room && api->streaming == 0)
         return;
     for (uint32_t slot = 0; slot < API_REQUESTS_MAX; slot++) {
         struct api_request *request = api->requests[slot];
         if (request != NULL && request->suspended &&
-            (request->throttled || (request->streaming && api_results_due(request))))
+            ((request->throttled && has_room) || (request->streaming && api_results_due(request))))
             api_resume(request);
     }
 }

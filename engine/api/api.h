@@ -52,12 +52,15 @@ typedef bool api_device_emit(void *arg, struct span json);
  * An operation with a `cookie` that returns ERR_OK is answered later, exactly once, by api_answer()
  * with that cookie, when it is durable (also after the client has gone away: such an answer is
  * ignored). One that returns an error is over. ERR_THROTTLED means "no room this turn": the upload
- * is held back and the same item is offered again in a later api_turn(). */
+ * is held back and the same item is offered again when has_room() says so. */
 struct api_ops {
     void *ctx;
 
     /* Wall clock, ms since 1970. */
     uint64_t (*now_ms)(void *ctx);
+
+    /* Whether an upload that was held back would now get further. Asked every turn. */
+    bool (*has_room)(void *ctx);
 
     /* The job is valid but for what only the directory knows; borrowed for the call.
      * ERR_UNKNOWN: no such device (404). ERR_FULL: more waiting than configured (429).

@@ -35,6 +35,12 @@ static enum err keep(uint64_t cookie, enum err err, uint64_t id)
     return ERR_OK;
 }
 
+static bool has_room(void *ctx)
+{
+    (void)ctx;
+    return world.room > 0;
+}
+
 void commit(void)
 {
     while (world.pending_count > 0) {
@@ -186,10 +192,21 @@ static bool ready(void *ctx, const char **why)
     return world.ready;
 }
 
-const struct api_ops api_world_ops = { NULL,        now_ms,       job_submit,      job_get,
-                                       job_cancel,  device_put,   device_remove,   device_get,
-                                       device_list, results_read, results_durable, metrics,
-                                       ready };
+const struct api_ops api_world_ops = {
+    .now_ms = now_ms,
+    .has_room = has_room,
+    .job_submit = job_submit,
+    .job_get = job_get,
+    .job_cancel = job_cancel,
+    .device_put = device_put,
+    .device_remove = device_remove,
+    .device_get = device_get,
+    .device_list = device_list,
+    .results_read = results_read,
+    .results_durable = results_durable,
+    .metrics = metrics,
+    .ready = ready,
+};
 
 /* ---- The far end ------------------------------------------------------------------------------ */
 

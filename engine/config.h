@@ -90,7 +90,6 @@ struct config_api {
 
 struct config_jobs {
     uint32_t waiting_max;    /* entries per worker; intake answers 429 beyond */
-    uint32_t in_flight_max;  /* commands per worker */
     uint32_t segments_max;   /* short messages per command, 1..10 */
     uint32_t expiry_s;       /* default of a job that names none */
     uint32_t attempts_max;   /* submissions of the same octets */

@@ -128,10 +128,8 @@ static const struct setting clients[] = {
 };
 
 static const struct setting jobs[] = {
-    { "waiting_max", SETTING_UINT, AT(config_jobs, waiting_max), 1, 100000000, "1000000",
+    { "waiting_max", SETTING_UINT, AT(config_jobs, waiting_max), 1, 100000000, "262144",
       .help = "Jobs waiting per worker; beyond it the API answers 429." },
-    { "in_flight_max", SETTING_UINT, AT(config_jobs, in_flight_max), 1, 10000000, "100000",
-      .help = "Commands under way per worker." },
     { "segments_max", SETTING_UINT, AT(config_jobs, segments_max), 1, 10, "5",
       .help = "Short messages of one command." },
     { "expiry", SETTING_SECONDS, AT(config_jobs, expiry_s), 60, 365 * DAY_S, "1d",

@@ -4,6 +4,7 @@
 #include "crypto/ct.h"
 #include "engine/device/device_record.h"
 #include "engine/downlink/downlink.h"
+#include "engine/store/query.h"
 
 #include <stdlib.h>
 
@@ -45,10 +46,9 @@ static enum err job_check(struct control *control, const struct job *job, struct
         fault_set(fault, "no device with this EID; register it with PUT /v1/devices/{eid}");
         return ERR_UNKNOWN;
     }
-    uint8_t domain, keyset;
-    err = choose_keyset(&device, job, &domain, &keyset);
+    int keyset = device_keyset_find(&device, job->tar, job->kvn);
     wipe(&device, sizeof device);
-    if (err == ERR_OK)
+    if (keyset >= 0)
         return ERR_OK;
     fault_set(fault,
               "the device has no SCP80 key set for TAR %02X%02X%02X with version %u; see "
@@ -178,6 +178,37 @@ static bool admit_refused(struct control *control, const struct msg *msg)
 
 /* ---- Devices ----------------------------------------------------------------------------------- */
 
+/* The device that lost its number, durably: a restart must not bring it back. */
+static enum err msisdn_release(struct control *control, const struct eid *eid)
+{
+    struct msg *msg = channel_take(control->to_store);
+    struct store_txn *txn;
+    if (msg == NULL)
+        return ERR_THROTTLED;
+    enum err err = store_txn_begin(control->store, STORE_READ, &txn);
+    if (err == ERR_OK) {
+        struct span value;
+        err = query_device(txn, eid, &value);
+        struct writer w = msg_writer(msg);
+        if (err == ERR_OK) {
+            writer_bytes(&w, value);
+            err = msg_written(msg, &w);
+        }
+        if (err == ERR_OK)
+            err = device_record_release_msisdn(msg->body, msg->len);
+        store_txn_abort(txn);
+    }
+    if (err != ERR_OK) {
+        channel_untake(control->to_store, msg);
+        return err;
+    }
+    msg->kind = MSG_DEVICE_PUT;
+    msg->cookie = COOKIE_NONE;
+    msg->eid = *eid;
+    channel_push(control->to_store, msg);
+    return ERR_OK;
+}
+
 static void device_durable(struct control *control, const struct msg *msg)
 {
     enum err err = (enum err)msg->err;
@@ -193,13 +224,14 @@ static void device_durable(struct control *control, const struct msg *msg)
         if (err == ERR_OK)
             err = directory_put(control->directory, &device, &ref, &other);
         wipe(&device, sizeof device);
-        if (err == ERR_CONFLICT) { /* said by the counter; the newest wins */
+        if (err == ERR_CONFLICT) { /* the newest enabled profile wins */
             counter_add(&control->counters.msisdn_moved, 1);
-            err = ERR_OK;
+            err = msisdn_release(control, &other);
         }
         counter_add(&control->counters.devices_put, 1);
     }
-    control->answer(control->answer_ctx, msg->cookie, err, known ? 0 : 1);
+    if (msg->cookie != COOKIE_NONE)
+        control->answer(control->answer_ctx, msg->cookie, err, known ? 0 : 1);
 }
 
 enum err control_device_put(void *ctx, const struct eid *eid, struct span text, uint64_t cookie,

@@ -24,6 +24,9 @@
 #define CONTROL_STORE_QUOTA 4096u
 #define CONTROL_WORKER_QUOTA 2048u
 
+/* Up to 4,096 uplink records a millisecond before ids overtake the clock they start from. */
+#define UPLINK_ID_CLOCK_SHIFT 12
+
 /* ---- Channels ---------------------------------------------------------------------------------- */
 
 static struct channel *make_channel(const char *kind, uint32_t a, uint32_t b, uint32_t quota,
@@ -280,7 +283,8 @@ static enum err ports_open(struct topology *topology, const struct topology_opti
     return ERR_OK;
 }
 
-/* The greatest record id of this edge that the store still has. */
+/* Ids go on above those that the store still has, and above the clock's, so that none is used twice
+ * even when all were consumed. */
 static enum err uplink_id_max(void *arg, const struct record_uplink *uplink)
 {
     uint64_t *next = arg;
@@ -295,7 +299,7 @@ static enum err edges_init(struct topology *topology, const struct topology_opti
 {
     uint64_t next[CONFIG_EDGES_MAX];
     for (uint32_t e = 0; e < CONFIG_EDGES_MAX; e++)
-        next[e] = (uint64_t)e << 56 | 1;
+        next[e] = (uint64_t)e << 56 | options->wall_ms << UPLINK_ID_CLOCK_SHIFT;
     struct store_txn *txn;
     enum err err = store_txn_begin(topology->store, STORE_READ, &txn);
     if (err == ERR_OK) {

@@ -24,11 +24,6 @@ bool downlink_start(struct worker *worker);
 /* A fetched script in; security, counter and secured data out (worker->downlink). */
 void downlink_plan(struct worker *worker, struct msg *fetched);
 
-/* The first domain with the job's TAR (000000: the ISD-R) and its key set of the job's version (0:
- * the first), by index. ERR_UNKNOWN when the device has none. */
-MUST_CHECK enum err choose_keyset(const struct device *device, const struct job *job,
-                                  uint8_t *domain, uint8_t *keyset);
-
 /* The batch of worker->downlink: all CMACs, then all CBCs. */
 void downlink_seal(struct worker *worker);
 

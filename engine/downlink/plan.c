@@ -108,26 +108,18 @@ enum err slot_counter_next(struct worker *worker, uint32_t slot, uint32_t *block
     return ERR_OK;
 }
 
-enum err choose_keyset(const struct device *device, const struct job *job, uint8_t *domain,
-                       uint8_t *keyset)
+/* The TAR as the packet says it, and the remote command format that goes with it. */
+static void target_set(struct session *session, const struct job *job, const struct device *device,
+                       const struct device_keyset *set)
 {
     static const uint8_t none[3] = { 0, 0, 0 };
-    bool isd_r = span_equal(span_of(job->tar, 3), span_of(none, 3));
-    for (uint8_t d = 0; d < device->domain_count; d++) {
-        const struct device_domain *at = &device->domains[d];
-        if (isd_r ? at->role != DOMAIN_ISD_R
-                  : !span_equal(span_of(at->tar, 3), span_of(job->tar, 3)))
-            continue;
-        for (uint8_t k = 0; k < device->keyset_count; k++) {
-            const struct device_keyset *set = &device->keysets[k];
-            if (set->domain != d || (job->kvn != 0 && set->kvn != job->kvn))
-                continue;
-            *domain = d;
-            *keyset = k;
-            return ERR_OK;
-        }
-    }
-    return ERR_UNKNOWN;
+    const struct device_domain *domain = &device->domains[set->domain];
+    bool named = !span_equal(span_of(job->tar, 3), span_of(none, 3));
+    memcpy(session->security.tar, named ? job->tar : domain->tar, sizeof session->security.tar);
+    session->compact = !named && domain->compact;
+    for (uint8_t d = 0; named && d < device->domain_count; d++)
+        if (span_equal(span_of(device->domains[d].tar, 3), span_of(job->tar, 3)))
+            session->compact = device->domains[d].compact;
 }
 
 /* base + (block, sequence), or the last one + 1 where the card wants exactly that. */
@@ -169,26 +161,26 @@ static enum err script_write(const struct job *job, bool compact, struct writer 
     return out->err;
 }
 
-static void security_set(struct scp80_security *security, const struct job *job,
-                         const struct device_domain *domain, const struct device_keyset *set)
+static void security_set(struct session *session, const struct job *job,
+                         const struct device *device, const struct device_keyset *set)
 {
-    *security = (struct scp80_security){
+    session->security = (struct scp80_security){
         .transport = SCP80_SMS_PP,
         .spi = job->spi != 0 ? job->spi : SPI_DEFAULT,
         .kic = (uint8_t)(set->kvn << 4 | set->kic_algorithm),
         .kid = (uint8_t)(set->kvn << 4 | set->kid_algorithm),
     };
-    memcpy(security->tar, domain->tar, sizeof security->tar);
+    target_set(session, job, device, set);
 }
 
 /* Everything of the command but its CC and cipher. */
 static enum err plan(struct worker *worker, struct session *session, const struct job *job,
                      const struct device *device, struct downlink_item *item)
 {
-    uint8_t d = 0, k = 0;
-    enum err err = choose_keyset(device, job, &d, &k);
-    if (err != ERR_OK)
+    int found = device_keyset_find(device, job->tar, job->kvn);
+    if (found < 0)
         return ERR_KEY;
+    uint8_t k = (uint8_t)found;
     const struct device_keyset *set = &device->keysets[k];
     bool exact = (device->flags & DEVICE_EXACT_CNTR) != 0;
     if (exact != session->exact || (exact && k != session->keyset)) {
@@ -197,13 +189,12 @@ static enum err plan(struct worker *worker, struct session *session, const struc
         return ERR_STALE;
     }
     session->keyset = k;
-    session->compact = device->domains[d].compact;
     session->cc_len = set->cc_len;
     session->msisdn = device->msisdn;
-    security_set(&session->security, job, &device->domains[d], set);
+    security_set(session, job, device, set);
 
     struct writer data = writer_over(item->data, sizeof item->data);
-    err = script_write(job, session->compact, &data);
+    enum err err = script_write(job, session->compact, &data);
     if (err != ERR_OK)
         return err;
     uint32_t len = scp80_command_len(&session->security, set->cc_len, (uint32_t)writer_len(&data));

@@ -121,18 +121,31 @@ static void file_write(const char *path, const char *text)
     assert_int_equal(chmod(path, 0600), 0);
 }
 
+/* Devices 50..99 through the second account: five prefixes, all but the last digit of their numbers. */
+static void routes_make(struct world *world)
+{
+    static char prefixes[5][FLEET_MSISDN_CAP], all[] = "", one[] = "one", two[] = "two";
+    struct config *config = &world->config;
+    config->account_count = 2;
+    for (uint32_t i = 0; i < 5; i++) {
+        fleet_msisdn(50 + 10 * i, 0, prefixes[i]);
+        prefixes[i][strlen(prefixes[i]) - 1] = '\0';
+        config->routes[config->route_count++] =
+            (struct config_route){ .prefix = prefixes[i], .account = two };
+    }
+    config->routes[config->route_count++] = (struct config_route){ .prefix = all, .account = one };
+}
+
 static void config_make(struct world *world)
 {
     static char store[300];
     static char port[] = "net", device[] = "memory", source[] = "447700900000";
     static char names[2][16] = { "one", "two" }, systems[2][16] = { "starling", "second" };
-    static char prefixes[5][2] = { "1", "3", "5", "7", "9" };
     snprintf(store, sizeof store, "%s/store", world->dir.path);
     snprintf(world->kek, sizeof world->kek, "%s/kek", world->dir.path);
     snprintf(world->password, sizeof world->password, "%s/password", world->dir.path);
     file_write(world->kek, "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n");
     file_write(world->password, "secret\n");
-    (void)prefixes;
     struct config *config = &world->config;
     *config = (struct config){
         .data_dir = store,
@@ -168,6 +181,8 @@ static void config_make(struct world *world)
                                                        .response_ms = 30000,
                                                        .enquire_ms = 30000,
                                                        .bind_ms = 10000 };
+    if (world->options.second_account)
+        routes_make(world);
 }
 
 /* ---- Parts ------------------------------------------------------------------------------------- */
@@ -383,6 +398,7 @@ static bool result_take(void *arg, uint64_t sequence, const struct record_result
         if (job->id != result->job_id || job->accepted != ERR_OK)
             continue;
         job->results++;
+        job->order = sequence;
         job->outcome = result->outcome;
         job->reason = result->reason;
         job->por_status = result->por_status;
@@ -448,7 +464,8 @@ struct world *world_create(const struct world_options *options)
     assert_non_null(world);
     world->options = *options;
     world->now_ns = WORLD_SECOND;
-    world->dir = temp_dir_make();
+    /* Kills here end the process, not the machine: memory is as good as a disk, and faster. */
+    world->dir = access("/dev/shm", W_OK) == 0 ? temp_dir_in("/dev/shm") : temp_dir_make();
     config_make(world);
     world->jobs = calloc(options->job_max, sizeof *world->jobs);
     world->packet_cap = (options->devices + options->job_max) * PACKET_SLOTS_PER_DEVICE;

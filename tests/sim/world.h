@@ -27,7 +27,7 @@ struct world_options {
     struct config_jobs jobs;
     uint32_t window, validity_s, rate_per_s;
     bool receipts;
-    bool second_account; /* the odd MSISDNs' */
+    bool second_account; /* devices 50..99 go through it */
 };
 
 struct world_job {
@@ -37,6 +37,7 @@ struct world_job {
     uint8_t outcome;   /* of the results stream; JOB_PENDING: none yet */
     uint8_t reason, por_status, attempts;
     uint32_t results; /* how many the stream brought */
+    uint64_t order;   /* place in the stream */
     uint64_t finished_ms;
 };
 

@@ -2,7 +2,7 @@
 #ifndef TESTS_SUPPORT_TEMP_DIR_H
 #define TESTS_SUPPORT_TEMP_DIR_H
 
-#include <dirent.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -28,18 +28,17 @@ static inline struct temp_dir temp_dir_make(void)
 }
 
 /* One level deep. */
+static inline int temp_dir_forget(const char *path, const struct stat *info, int type,
+                                  struct FTW *where)
+{
+    (void)info, (void)type, (void)where;
+    return remove(path);
+}
+
+/* With all below it. */
 static inline void temp_dir_remove(const struct temp_dir *dir)
 {
-    DIR *entries = opendir(dir->path);
-    if (entries == NULL)
-        return;
-    for (struct dirent *entry; (entry = readdir(entries)) != NULL;) {
-        char path[400];
-        snprintf(path, sizeof path, "%s/%s", dir->path, entry->d_name);
-        (void)unlink(path);
-    }
-    closedir(entries);
-    (void)rmdir(dir->path);
+    (void)nftw(dir->path, temp_dir_forget, 8, FTW_DEPTH | FTW_PHYS);
 }
 
 #endif

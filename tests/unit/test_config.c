@@ -150,7 +150,7 @@ static const struct {
     { "not YAML", "a: [1\nb: 2\n", "2: is not YAML:" },
     { "a list", "- a\n", "1: the file: is not a mapping of settings; accepted: data_dir" },
     { "unknown key", SOUND "jobs:\n  colour: red\n",
-      "8: jobs: \"colour\" is not a setting; accepted: waiting_max, in_flight_max" },
+      "8: jobs: \"colour\" is not a setting; accepted: waiting_max, segments_max" },
     { "unknown section", SOUND "colour: red\n",
       "7: the file: \"colour\" is not a setting; accepted: " },
     { "key twice", SOUND "jobs:\n  expiry: 1h\n  expiry: 2h\n",

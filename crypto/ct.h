@@ -24,9 +24,11 @@ static inline bool ct_equal(const void *a, const void *b, size_t len)
     return differs == 0;
 }
 
+/* No octets may be nowhere: wipe(NULL, 0) does nothing. */
 static inline void wipe(void *secret, size_t len)
 {
-    explicit_bzero(secret, len);
+    if (len > 0)
+        explicit_bzero(secret, len);
 }
 
 #endif

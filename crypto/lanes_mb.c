@@ -300,6 +300,7 @@ void lanes_gcm_seal(struct lanes *lanes, const uint8_t key[LANES_GCM_KEY],
                     const uint8_t nonce[LANES_GCM_NONCE], struct span aad, struct span in,
                     uint8_t *out, uint8_t tag[LANES_GCM_TAG])
 {
+    /* The library wants 64; its header says so only where a macro LINUX is defined. */
     _Alignas(64) struct gcm_key_data expanded;
     _Alignas(64) struct gcm_context_data context;
     IMB_AES256_GCM_PRE(lanes->mgr, key, &expanded);

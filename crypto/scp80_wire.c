@@ -18,6 +18,7 @@ __attribute__((always_inline)) static inline void head_read(struct reader *r,
                                                             uint8_t identifier, uint32_t header_len,
                                                             struct scp80_head *out)
 {
+    out->cc_len = 0;
     if (dialect->identified && reader_u8(r) != identifier)
         reader_fail(r, ERR_IDENTIFIER);
     size_t packet_len = dialect->ber ? reader_ber_len(r) : reader_u16(r);

@@ -32,10 +32,11 @@ struct import {
 static void refuse(struct import *import, unsigned long long line, const char *reason)
 {
     /* The engine counts lines of its own: those of one request. */
-    unsigned long long theirs;
-    int skip = 0;
-    if (sscanf(reason, "line %llu: %n", &theirs, &skip) == 1 && skip > 0)
-        reason += skip;
+    if (strncmp(reason, "line ", 5) == 0) {
+        const char *after = reason + 5 + strspn(reason + 5, "0123456789");
+        if (strncmp(after, ": ", 2) == 0)
+            reason = after + 2;
+    }
     if (import->progress)
         fputs("\r\033[K", stderr);
     fprintf(stderr, "%s:%llu: %s\n", import->name, line, reason);

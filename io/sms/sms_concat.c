@@ -317,16 +317,18 @@ static enum sms_concat_outcome set_join(struct sms_concat *concat, uint32_t at,
 }
 
 /* What can be said of a part alone (TS 31.115 §4.2: 70 or 71 in the first and only there). */
-static struct counter *part_refusal(struct sms_concat *concat, const struct sms_part *part)
+static bool part_refused(struct sms_concat *concat, const struct sms_part *part)
 {
     const struct sms_udh *udh = &part->udh;
     if (udh->index == 0 || udh->index > udh->total || udh->ref_bits == 0)
-        return &concat->counters.index;
-    if (udh->identifier != SMS_NO_IDENTIFIER && udh->index != 1)
-        return &concat->counters.misplaced;
-    if (part->octets.len > SMS_PART_MAX || udh->total > concat->config.parts_per_set)
-        return &concat->counters.oversized;
-    return NULL;
+        counter_add(&concat->counters.index, 1);
+    else if (udh->identifier != SMS_NO_IDENTIFIER && udh->index != 1)
+        counter_add(&concat->counters.misplaced, 1);
+    else if (part->octets.len > SMS_PART_MAX || udh->total > concat->config.parts_per_set)
+        counter_add(&concat->counters.oversized, 1);
+    else
+        return false;
+    return true;
 }
 
 /* The live set of this part, or NONE; one with another total is dead. */
@@ -343,11 +345,8 @@ enum sms_concat_outcome sms_concat_add(struct sms_concat *concat, const struct s
                                        uint64_t now_ns, struct sms_whole *whole)
 {
     counter_add(&concat->counters.parts, 1);
-    struct counter *refusal = part_refusal(concat, part);
-    if (refusal != NULL) {
-        counter_add(refusal, 1);
+    if (part_refused(concat, part))
         return SMS_CONCAT_DROPPED;
-    }
     sms_concat_tick(concat, now_ns);
 
     uint32_t at = set_lookup(concat, part);

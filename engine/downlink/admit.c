@@ -114,8 +114,11 @@ static enum err cancel(struct worker *worker, const struct msg *msg)
     if (session == NULL)
         return ERR_UNKNOWN;
     if (flies(worker, session, msg->id)) {
-        session->now.attempts_max = session->now.attempt > 0 ? session->now.attempt : 1;
-        return ERR_CONFLICT;
+        bool is_home = !session->now.left && (session->now.state == SESSION_BACKOFF ||
+                                              session->now.state == SESSION_REPEATING);
+        session_event(worker, session, (struct session_input){ .event = EVENT_STOPPED },
+                      STAGE_ADMIT, NULL);
+        return is_home ? ERR_OK : ERR_CONFLICT;
     }
     uint32_t index = line_find_job(worker, session, msg->id);
     if (index != WORKER_NONE && (waiting_at(worker, index)->flags & WAITING_HELD))

@@ -152,7 +152,7 @@ static void leave_grace(struct session_flight *flight, const struct session_poli
                         const struct session_input *input, uint64_t now_ms, struct effects *effects)
 {
     effects->raise = true;
-    if (!flight->idempotent || flight->replans >= flight->attempts_max) {
+    if (!flight->idempotent || flight->stopped || flight->replans >= flight->attempts_max) {
         finish(flight, effects, JOB_UNCONFIRMED, ERR_OK);
         return;
     }
@@ -194,6 +194,38 @@ static void expire(struct session_flight *flight, const struct session_policy *p
     finish_unanswered(flight, effects, ERR_EXPIRED);
 }
 
+/* The job's time ends before the grace does: the card is ahead of us all the same. */
+static void expire_in_grace(struct session_flight *flight, const struct session_policy *policy,
+                            const struct session_input *input, uint64_t now_ms,
+                            struct effects *effects)
+{
+    effects->raise = true;
+    expire(flight, policy, input, now_ms, effects);
+}
+
+/* Cancelled while a copy may be under way: that one is the last. */
+static void stop(struct session_flight *flight, const struct session_policy *policy,
+                 const struct session_input *input, uint64_t now_ms, struct effects *effects)
+{
+    (void)policy, (void)input, (void)now_ms, (void)effects;
+    flight->stopped = true;
+    flight->attempts_max = flight->attempt > 0 ? flight->attempt : 1;
+}
+
+/* Cancelled between two copies. The card may still answer, if it may have the whole command. */
+static void stop_between(struct session_flight *flight, const struct session_policy *policy,
+                         const struct session_input *input, uint64_t now_ms,
+                         struct effects *effects)
+{
+    stop(flight, policy, input, now_ms, effects);
+    if (flight->held)
+        arm(flight, effects, flight->expiry_ms);
+    else if (flight->left)
+        finish(flight, effects, JOB_FAILED, ERR_REFUSED);
+    else
+        finish(flight, effects, JOB_CANCELLED, ERR_OK);
+}
+
 /* The answers that may arrive whenever something may have left: they overtake what the SMSC says. */
 #define ANSWERS(state)                                                                             \
     [state][EVENT_POR_OK] = { SESSION_IDLE, answered },                                            \
@@ -218,12 +250,14 @@ static const struct transition table[SESSION_STATES][EVENT_COUNT] = {
 
     [SESSION_COMMITTING] [EVENT_DURABLE]     = { SESSION_SENDING,      count_attempt    },
     [SESSION_COMMITTING] [EVENT_FAILED]      = { SESSION_IDLE,         fail             },
+    [SESSION_COMMITTING] [EVENT_STOPPED]     = { SESSION_COMMITTING,   stop             },
 
     [SESSION_SENDING]    [EVENT_SENT]        = { SESSION_AWAIT_POR,    await_por        },
     [SESSION_SENDING]    [EVENT_REFUSED]     = { SESSION_BACKOFF,      back_off         },
     [SESSION_SENDING]    [EVENT_DEAD]        = { SESSION_IDLE,         fail             },
     ANSWERS(SESSION_SENDING), /* overtook submit_sm_resp */
     [SESSION_SENDING]    [EVENT_POR_WAIT]    = { SESSION_SENDING,      nothing          },
+    [SESSION_SENDING]    [EVENT_STOPPED]     = { SESSION_SENDING,      stop             },
 
     [SESSION_AWAIT_POR]  [EVENT_DELIVERED]   = { SESSION_AWAIT_POR,    await_answer     },
     [SESSION_AWAIT_POR]  [EVENT_UNDELIVERED] = { SESSION_BACKOFF,      back_off         },
@@ -231,26 +265,30 @@ static const struct transition table[SESSION_STATES][EVENT_COUNT] = {
     [SESSION_AWAIT_POR]  [EVENT_EXPIRED]     = { SESSION_IDLE,         expire           },
     ANSWERS(SESSION_AWAIT_POR),
     [SESSION_AWAIT_POR]  [EVENT_POR_WAIT]    = { SESSION_AWAIT_POR,    extend           },
+    [SESSION_AWAIT_POR]  [EVENT_STOPPED]     = { SESSION_AWAIT_POR,    stop             },
 
     [SESSION_GRACE]      [EVENT_POR_OK]      = { SESSION_IDLE,         answered         },
     [SESSION_GRACE]      [EVENT_POR_LOW]     = { SESSION_GRACE,        nothing          },
     [SESSION_GRACE]      [EVENT_POR_OTHER]   = { SESSION_GRACE,        nothing          },
     [SESSION_GRACE]      [EVENT_POR_WAIT]    = { SESSION_GRACE,        extend           },
     [SESSION_GRACE]      [EVENT_TIMEOUT]     = { SESSION_READY,        leave_grace      },
-    [SESSION_GRACE]      [EVENT_EXPIRED]     = { SESSION_IDLE,         expire           },
+    [SESSION_GRACE]      [EVENT_EXPIRED]     = { SESSION_IDLE,         expire_in_grace  },
+    [SESSION_GRACE]      [EVENT_STOPPED]     = { SESSION_GRACE,        stop             },
 
     [SESSION_BACKOFF]    [EVENT_TIMEOUT]     = { SESSION_REPEATING,    queue            },
     [SESSION_BACKOFF]    [EVENT_EXPIRED]     = { SESSION_IDLE,         expire           },
     ANSWERS(SESSION_BACKOFF),
     [SESSION_BACKOFF]    [EVENT_POR_WAIT]    = { SESSION_AWAIT_POR,    extend           },
+    [SESSION_BACKOFF]    [EVENT_STOPPED]     = { SESSION_AWAIT_POR,    stop_between     },
 
     [SESSION_REPEATING]  [EVENT_GRANTED]     = { SESSION_REPEATING,    nothing          },
     [SESSION_REPEATING]  [EVENT_DURABLE]     = { SESSION_SENDING,      count_attempt    },
     [SESSION_REPEATING]  [EVENT_FAILED]      = { SESSION_IDLE,         fail             },
-    [SESSION_REPEATING]  [EVENT_TIMEOUT]     = { SESSION_REPEATING,    nothing          },
+    [SESSION_REPEATING]  [EVENT_TIMEOUT]     = { SESSION_REPEATING,    queue            },
     [SESSION_REPEATING]  [EVENT_EXPIRED]     = { SESSION_IDLE,         expire           },
     ANSWERS(SESSION_REPEATING),
     [SESSION_REPEATING]  [EVENT_POR_WAIT]    = { SESSION_AWAIT_POR,    extend           },
+    [SESSION_REPEATING]  [EVENT_STOPPED]     = { SESSION_AWAIT_POR,    stop_between     },
 };
 /* clang-format on */
 
@@ -264,6 +302,8 @@ enum err session_step(struct session_flight *flight, const struct session_policy
     if (t->act == NULL)
         return ERR_UNEXPECTED;
     flight->state = (uint8_t)t->next;
+    if (input->event >= EVENT_POR_OK && input->event <= EVENT_POR_ERROR)
+        flight->left = flight->held = true; /* whatever the SMSC still owes us: the card had it */
     t->act(flight, policy, input, now_ms, effects);
     return ERR_OK;
 }

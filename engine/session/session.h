@@ -49,6 +49,7 @@ enum session_event {
     EVENT_POR_ERROR,   /* any other: it did not run */
     EVENT_TIMEOUT,     /* the state's time is over */
     EVENT_EXPIRED,     /* the job's time is over */
+    EVENT_STOPPED,     /* its caller cancels it: no repetition any more */
     EVENT_COUNT
 };
 
@@ -64,10 +65,11 @@ struct session_policy {
 struct session_flight {
     uint8_t state;        /* enum session_state */
     uint8_t attempt;      /* submissions of these octets so far */
-    uint8_t attempts_max; /* a cancelled command's is its attempt */
+    uint8_t attempts_max; /* a stopped command's is its attempt */
     uint8_t replans;      /* idempotent jobs sealed again after a 02 */
     bool idempotent;
     bool again_used;    /* the one repetition after 01 or 05 */
+    bool stopped;       /* cancelled in flight: never sealed anew */
     bool left;          /* the SMSC may hold a segment */
     bool held;          /* the SMSC may hold every segment: the card may have run it */
     uint8_t por_status; /* of the last verified PoR; FF: none */

@@ -35,13 +35,17 @@ static void every_state_and_event_is_decided(void **state)
 {
     (void)state;
     /* columns: SUBMIT GRANTED PLANNED FAILED HELD_BACK DURABLE SENT REFUSED DEAD DELIVERED
-     * UNDELIVERED OK LOW AGAIN LATER WAIT OTHER ERROR TIMEOUT EXPIRED */
+     * UNDELIVERED OK LOW AGAIN LATER WAIT OTHER ERROR TIMEOUT EXPIRED STOPPED */
     static const char *const wanted[SESSION_STATES] = {
-        [SESSION_IDLE] = "1...................",      [SESSION_READY] = ".2.0..............1.",
-        [SESSION_FETCHING] = "..301...............",  [SESSION_COMMITTING] = "...0.4..............",
-        [SESSION_SENDING] = "......570..0687440..",   [SESSION_AWAIT_POR] = ".........5706875507 0",
-        [SESSION_GRACE] = "...........06..66.00",     [SESSION_BACKOFF] = "...........068757080",
-        [SESSION_REPEATING] = ".8.0.4.....068758080",
+        [SESSION_IDLE] = "1....................",
+        [SESSION_READY] = ".2.0..............1..",
+        [SESSION_FETCHING] = "..301................",
+        [SESSION_COMMITTING] = "...0.4..............3",
+        [SESSION_SENDING] = "......570..0687440..4",
+        [SESSION_AWAIT_POR] = ".........5706875507 05",
+        [SESSION_GRACE] = "...........06..66.006",
+        [SESSION_BACKOFF] = "...........0687570800",
+        [SESSION_REPEATING] = ".8.0.4.....0687580800",
     };
     for (int s = 0; s < SESSION_STATES; s++) {
         char row[64];
@@ -181,6 +185,67 @@ static void deadline_is_never_beyond_the_expiry(void **state)
     assert_int_equal(step(&flight, sent).deadline_ms, EXPIRY);
 }
 
+/* An answer may overtake the SMSC's: the command left, whatever is known of its segments. */
+static void answered_command_never_ends_as_if_nothing_had_left(void **state)
+{
+    (void)state;
+    struct session_flight flight = flight_in(SESSION_SENDING);
+    step(&flight, (struct session_input){ .event = EVENT_POR_AGAIN, .reason = ERR_CC });
+    assert_int_equal(flight.state, SESSION_REPEATING);
+    struct effects effects = step(&flight, (struct session_input){ .event = EVENT_EXPIRED });
+    assert_int_equal(effects.outcome, JOB_UNCONFIRMED);
+}
+
+static void repetition_that_cannot_be_routed_is_tried_again_to_its_expiry(void **state)
+{
+    (void)state;
+    struct session_flight flight = flight_in(SESSION_REPEATING);
+    struct effects effects = step(&flight, (struct session_input){ .event = EVENT_TIMEOUT });
+    assert_true(effects.queue && effects.arm);
+    assert_int_equal(effects.deadline_ms, EXPIRY);
+}
+
+static void card_ahead_of_us_is_learnt_even_when_the_job_expires_in_grace(void **state)
+{
+    (void)state;
+    struct session_flight flight = flight_in(SESSION_GRACE);
+    flight.held = true;
+    struct effects effects = step(&flight, (struct session_input){ .event = EVENT_EXPIRED });
+    assert_true(effects.finish && effects.raise);
+    assert_int_equal(effects.outcome, JOB_UNCONFIRMED);
+}
+
+static void stopped_command_is_never_sent_again(void **state)
+{
+    (void)state;
+    struct session_input stopped = { .event = EVENT_STOPPED };
+    static const enum session_state between[] = { SESSION_BACKOFF, SESSION_REPEATING };
+    for (size_t i = 0; i < COUNT(between); i++) {
+        struct session_flight flight = flight_in(between[i]);
+        flight.left = flight.held = true;
+        struct effects effects = step(&flight, stopped);
+        assert_int_equal(flight.state, SESSION_AWAIT_POR);
+        assert_false(effects.finish || effects.queue);
+        assert_int_equal(effects.deadline_ms, EXPIRY);
+        flight = flight_in(between[i]);
+        assert_int_equal(step(&flight, stopped).outcome, JOB_CANCELLED);
+        flight = flight_in(between[i]);
+        flight.left = true; /* some segments did */
+        assert_int_equal(step(&flight, stopped).outcome, JOB_FAILED);
+    }
+    struct session_flight flight = flight_in(SESSION_AWAIT_POR);
+    flight.left = flight.held = true;
+    step(&flight, stopped);
+    struct effects effects = step(&flight, (struct session_input){ .event = EVENT_TIMEOUT });
+    assert_int_equal(flight.state, SESSION_AWAIT_POR);
+    assert_false(effects.queue);
+    flight = flight_in(SESSION_GRACE);
+    flight.idempotent = flight.held = true;
+    step(&flight, stopped);
+    effects = step(&flight, (struct session_input){ .event = EVENT_TIMEOUT });
+    assert_int_equal(effects.outcome, JOB_UNCONFIRMED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -194,6 +259,10 @@ int main(void)
         cmocka_unit_test(altered_on_the_way_is_repeated_once_then_fails),
         cmocka_unit_test(announcement_of_another_answer_ends_nothing),
         cmocka_unit_test(deadline_is_never_beyond_the_expiry),
+        cmocka_unit_test(answered_command_never_ends_as_if_nothing_had_left),
+        cmocka_unit_test(repetition_that_cannot_be_routed_is_tried_again_to_its_expiry),
+        cmocka_unit_test(card_ahead_of_us_is_learnt_even_when_the_job_expires_in_grace),
+        cmocka_unit_test(stopped_command_is_never_sent_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

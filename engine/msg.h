@@ -29,7 +29,7 @@ enum msg_kind {
     MSG_UPLINK,  /* body: struct record_uplink; goes home empty */
     MSG_RECEIPT, /* status: message_state; body: message id text; goes home empty */
     /* worker → edge */
-    MSG_SEND, /* body: TP-UD; comes home answered: err, status, body: message id text */
+    MSG_SEND, /* body: TP-UD; comes home answered: err, status, flags, body: message id text */
     /* edge → store */
     MSG_UPLINK_LOG,  /* body: the record; comes home when durable */
     MSG_UPLINK_DONE, /* uplink id to forget: dropped before any worker could consume it */
@@ -78,6 +78,10 @@ struct msg {
     struct eid eid;
     uint8_t body[];
 };
+
+/* Flag of MSG_SEND: it was submitted once without an answer, so the SMSC may hold it whatever it says
+ * of a later time. */
+#define SEND_LEFT 0x01
 
 static_assert(sizeof(struct msg) == 88, "the header has a fixed size");
 

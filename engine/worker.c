@@ -98,7 +98,7 @@ static void accounts_init(struct worker *worker)
 uint32_t worker_account_credits(const struct config *config, uint32_t account)
 {
     uint32_t window = config->accounts[account].window * config->accounts[account].binds;
-    return window + config->jobs.segments_max;
+    return window + WORKER_PARTS_MAX; /* what was sealed under an earlier configuration included */
 }
 
 enum err worker_init(struct worker *worker, uint64_t now_ns, uint64_t wall_ms)

@@ -71,6 +71,7 @@ struct session {
     uint32_t delayed;    /* waiting jobs whose not-before has not come */
     uint32_t flight;     /* first of the jobs in flight, linked by next */
     uint32_t next_ready; /* in the account's line; the free list */
+    uint32_t prev_ready; /* in the account's line */
     uint32_t epoch;      /* tells answers to an earlier attempt apart */
     uint8_t ready_priority;
     bool is_ready; /* stands in a line */
@@ -87,7 +88,8 @@ struct session {
     bool compact;
     bool is_command; /* the fields from command_id on are those of a sealed command */
     uint8_t part_count, parts_home;
-    uint16_t parts_taken, parts_delivered; /* bit per part */
+    uint16_t parts_taken, parts_delivered; /* bit per part, of this attempt */
+    uint16_t parts_left;                   /* of any attempt: the SMSC may hold it */
     enum err refusal;                      /* the worst of this attempt's parts */
     bool refused_for_good;
     uint16_t concat_ref;

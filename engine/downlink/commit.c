@@ -61,6 +61,8 @@ static void record_fill(struct worker *worker, const struct session *session,
 
 void downlink_commit(struct worker *worker)
 {
+    /* A command is never durable before the result of the one before it (store_thread.c). */
+    channel_flush_producer(worker->results);
     for (uint32_t i = 0; i < worker->downlink_count; i++) {
         struct downlink_item *item = &worker->downlink[i];
         struct session *session = &worker->sessions[item->session];

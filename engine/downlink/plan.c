@@ -44,22 +44,15 @@ static void ask_store(struct worker *worker, struct session *session)
 static bool start_one(struct worker *worker, uint32_t account)
 {
     struct worker_account *a = &worker->accounts[account];
-    if (a->credits < worker->config->jobs.segments_max)
+    if (a->credits < WORKER_PARTS_MAX)
         return false;
     struct session *session = ready_pop(worker, account);
     if (session == NULL)
         return false;
     bool repeats = session->now.state == SESSION_REPEATING;
-    bool starts = session->now.state == SESSION_READY && line_first(session) != WORKER_NONE;
-    if (!repeats && !starts) { /* what it stood in line for ended meanwhile */
-        if (session->now.state == SESSION_READY)
-            session->now.state = SESSION_IDLE;
-        session_settle(worker, session);
-        return true;
-    }
-    if (!session_event(worker, session, (struct session_input){ .event = EVENT_GRANTED },
-                       STAGE_PLAN, NULL))
-        return true;
+    bool granted = session_event(worker, session, (struct session_input){ .event = EVENT_GRANTED },
+                                 STAGE_PLAN, NULL);
+    ASSERT(granted); /* only those that wait for it stand in line */
     session->credits = repeats ? session->part_count : (uint8_t)worker->config->jobs.segments_max;
     a->credits -= session->credits;
     ask_store(worker, session);
@@ -236,11 +229,12 @@ static void take_off(struct worker *worker, struct session *session, const struc
     session->command_id = entry->job_id;
     session->is_command = true;
     bool held = (entry->flags & WAITING_HELD) != 0;
+    session->parts_left = 0;
     session->now.attempt = 0;
     session->now.attempts_max =
         job->attempts_max != 0 ? job->attempts_max : (uint8_t)worker->config->jobs.attempts_max;
     session->now.idempotent = (entry->flags & WAITING_IDEMPOTENT) != 0;
-    session->now.again_used = false;
+    session->now.again_used = session->now.stopped = false;
     session->now.left = session->now.held = held;
     session->now.por_status = RECORD_POR_NONE;
     session->now.expiry_ms = entry->expiry_ms;

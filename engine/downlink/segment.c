@@ -63,7 +63,9 @@ static void frame_one(struct worker *worker, const struct msg *durable)
         account->credits += durable->part_count;
         return;
     }
-    if (session->msisdn == 0) { /* resumed: the directory knows where it is now */
+    session->account = durable->account; /* whose credits these are */
+    if (session->msisdn == 0 ||
+        session->now.attempt > 1) { /* the directory knows where it is now */
         struct eid eid;
         err = directory_identity(worker->directory, session->device, &eid, &session->msisdn);
         if (err != ERR_OK)

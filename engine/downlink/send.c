@@ -1,9 +1,6 @@
 /* Granted short messages to SMPP, and what the SMSC said of them back to their worker. */
 #include "engine/edge.h"
 
-/* Flag of a MSG_SEND on the edge: it was written once, so the SMSC may hold it. */
-#define SEND_LEFT 0x01
-
 static void go_home(struct smsc *smsc, struct msg *msg, enum err err, uint32_t status,
                     struct span message_id)
 {
@@ -17,8 +14,8 @@ static void go_home(struct smsc *smsc, struct msg *msg, enum err err, uint32_t s
     channel_return(edge->from_worker[msg->client], msg);
 }
 
-/* Time is over. What was never written provably did not leave; of the rest nobody knows, so it
- * counts as taken, without an id. */
+/* Time is over. What was never written, or always refused, provably did not leave; of the rest nobody
+ * knows, so it counts as taken, without an id. */
 static void go_home_late(struct smsc *smsc, struct msg *msg)
 {
     enum err err = (msg->flags & SEND_LEFT) ? ERR_OK : ERR_EXPIRED;
@@ -38,6 +35,7 @@ void send_done(struct smsc_bind *bind, struct msg *msg, uint32_t status, struct 
 {
     struct smsc *smsc = bind->smsc;
     if (err != ERR_OK) { /* no answer: the same segment again */
+        msg->flags |= SEND_LEFT;
         requeue(smsc, msg);
         return;
     }
@@ -136,7 +134,6 @@ static bool send_some(struct smsc *smsc)
             go_home(smsc, msg, ERR_REFUSED, 0, span_of(NULL, 0));
             continue;
         }
-        msg->flags |= SEND_LEFT;
         msg->validity_ms = smsc->edge->core.wall_ms + (uint64_t)validity_of(smsc, msg) * 1000;
         counter_add(&smsc->edge->counters.submits, 1);
     }

@@ -2,6 +2,7 @@
 #include "engine/downlink/downlink.h"
 #include "engine/uplink/uplink.h"
 #include "io/smpp/smpp_receipt.h"
+#include "io/smpp/smpp_status.h"
 
 /* The caller of GET /v1/jobs/{id} sees every attempt; a restart learns what the SMSC holds. */
 static void attempt_record(struct worker *worker, const struct session *session,
@@ -12,7 +13,7 @@ static void attempt_record(struct worker *worker, const struct session *session,
         .attempt = msg->attempt,
         .part = msg->part,
         .part_count = msg->part_count,
-        .status = msg->status,
+        .status = msg->err != ERR_OK && msg->status == SMPP_ROK ? RECORD_NEVER_LEFT : msg->status,
         .at_ms = worker->core.wall_ms,
         .validity_ms = msg->validity_ms,
     };
@@ -31,20 +32,20 @@ void attempt_push(struct worker *worker, const struct record_attempt *attempt)
     channel_push(worker->results, msg);
 }
 
-/* All parts are home: what came of the attempt. */
+/* All parts are home: what came of the attempt. Segments of several attempts join at the card, for
+ * they are identical: what the SMSC may hold is the sum of all. */
 static void attempt_end(struct worker *worker, struct session *session)
 {
     struct session_input input = { .event = EVENT_SENT, .validity_ms = session->validity_ms };
     uint16_t all = (uint16_t)((1u << session->part_count) - 1);
+    session->now.left |= session->parts_left != 0;
+    session->now.held |= session->parts_left == all;
     if (session->parts_taken != all) {
         input.event = session->refused_for_good ? EVENT_DEAD : EVENT_REFUSED;
         input.reason = session->refusal;
-        session->now.left |= session->parts_taken != 0;
     }
-    if (!session_event(worker, session, input, STAGE_SEND, NULL))
-        return;
-    if (session->now.state == SESSION_AWAIT_POR)
-        receipts_rematch(worker, session);
+    session_event(worker, session, input, STAGE_SEND, NULL);
+    receipts_rematch(worker, session);
 }
 
 static void sent_one(struct worker *worker, const struct msg *msg)
@@ -57,6 +58,8 @@ static void sent_one(struct worker *worker, const struct msg *msg)
     session->parts_home++;
     if (msg->validity_ms > session->validity_ms)
         session->validity_ms = msg->validity_ms;
+    if (msg->err == ERR_OK || (msg->flags & SEND_LEFT))
+        session->parts_left |= (uint16_t)(1u << msg->part);
     if (msg->err == ERR_OK) {
         session->parts_taken |= (uint16_t)(1u << msg->part);
         session->id_keys[msg->part] = smpp_id_key(msg_body(msg));

@@ -104,7 +104,11 @@ static void flight_requeue(struct worker *worker, struct session *session)
 /* The card is ahead of us: unless a 00 was ever verified, lift the base, once, durably before use. */
 static void keyset_raise(struct worker *worker, struct session *session)
 {
-    struct device_live *live = directory_live(worker->directory, session->device.record);
+    struct eid eid;
+    uint64_t msisdn;
+    if (directory_identity(worker->directory, session->device, &eid, &msisdn) != ERR_OK)
+        return; /* removed meanwhile: the record may be another device's */
+    const struct device_live *live = directory_live(worker->directory, session->device.record);
     uint8_t bit = (uint8_t)(1u << session->keyset);
     if ((live->proven | live->raised) & bit)
         return;
@@ -122,29 +126,30 @@ void keyset_mark(struct worker *worker, struct session *session, uint8_t flags)
     channel_push(worker->results, msg);
 }
 
-/* The route may have changed since: asked each time. False: no number, or no route to it. */
-static bool choose_account(struct worker *worker, struct session *session)
+/* In the line of the account that leads to its number now, which may have changed. Without a number
+ * or a route it waits: its jobs may expire. */
+static void stand_in_line(struct worker *worker, struct session *session)
 {
     struct eid eid;
     uint64_t msisdn;
     uint8_t account;
-    if (directory_identity(worker->directory, session->device, &eid, &msisdn) != ERR_OK ||
-        routes_find(worker->routes, msisdn, &account) != ERR_OK)
-        return false;
-    if (!session->is_ready) /* else it leaves the line it stands in first */
+    if (directory_identity(worker->directory, session->device, &eid, &msisdn) == ERR_OK &&
+        routes_find(worker->routes, msisdn, &account) == ERR_OK) {
+        if (session->account != account)
+            ready_remove(worker, session);
         session->account = account;
-    return true;
-}
-
-static void stand_in_line(struct worker *worker, struct session *session)
-{
-    if (choose_account(worker, session)) {
         ready_append(worker, session);
         return;
     }
-    core_drop(&worker->core, STAGE_PLAN, ERR_UNREACHABLE); /* waits; its jobs may expire */
+    ready_remove(worker, session);
+    core_drop(&worker->core, STAGE_PLAN, ERR_UNREACHABLE);
+    uint64_t again_ns = worker->core.now_ns + UNREACHABLE_RETRY_NS;
+    if (session->flight != WORKER_NONE) {
+        uint64_t expiry_ns = core_deadline_ns(&worker->core, session->now.expiry_ms);
+        again_ns = expiry_ns < again_ns ? expiry_ns : again_ns;
+    }
     session->timer.kind = TIMER_SESSION;
-    wheel_arm(&worker->core.wheel, &session->timer, worker->core.now_ns + UNREACHABLE_RETRY_NS);
+    wheel_arm(&worker->core.wheel, &session->timer, again_ns);
 }
 
 bool session_event(struct worker *worker, struct session *session, struct session_input input,
@@ -169,6 +174,8 @@ bool session_event(struct worker *worker, struct session *session, struct sessio
     } else if (session->now.state != before) {
         wheel_disarm(&worker->core.wheel, &session->timer);
     }
+    if (session->now.state != SESSION_READY && session->now.state != SESSION_REPEATING)
+        ready_remove(worker, session);
     if (effects.finish)
         flight_end(worker, session, (enum job_outcome)effects.outcome, effects.reason, answer);
     if (effects.queue)
@@ -180,14 +187,24 @@ bool session_event(struct worker *worker, struct session *session, struct sessio
 
 void session_settle(struct worker *worker, struct session *session)
 {
+    uint32_t first = line_first(session);
+    if (session->now.state == SESSION_READY && first == WORKER_NONE) {
+        ready_remove(worker, session); /* what it waited for ended meanwhile */
+        wheel_disarm(&worker->core.wheel, &session->timer);
+        session->now.state = SESSION_IDLE;
+    } else if (session->now.state == SESSION_READY && session->is_ready &&
+               waiting_at(worker, first)->priority > session->ready_priority) {
+        ready_remove(worker, session); /* something more urgent came */
+        ready_append(worker, session);
+    }
     if (session->now.state != SESSION_IDLE || session->flight != WORKER_NONE)
         return;
-    if (line_first(session) != WORKER_NONE) {
+    if (first != WORKER_NONE) {
         session->now = (struct session_flight){ .por_status = RECORD_POR_NONE };
         bool started = session_event(
             worker, session, (struct session_input){ .event = EVENT_SUBMIT }, STAGE_PLAN, NULL);
         ASSERT(started);
-    } else if (session->delayed == 0 && !session->is_ready) {
+    } else if (session->delayed == 0) {
         session_free(worker, session);
     }
 }

@@ -46,7 +46,7 @@ struct session *session_of(struct worker *worker, struct device_ref device, cons
     session->device = device;
     session->eid = *eid;
     session->flight = WORKER_NONE;
-    session->next_ready = WORKER_NONE;
+    session->next_ready = session->prev_ready = WORKER_NONE;
     for (uint32_t p = 0; p < JOB_PRIORITIES; p++)
         session->lines[p] = (struct waiting_line){ WORKER_NONE, WORKER_NONE };
     directory_live(worker->directory, device.record)->session = index + 1;
@@ -57,9 +57,11 @@ void session_free(struct worker *worker, struct session *session)
 {
     ASSERT(!session->is_ready && session->flight == WORKER_NONE && session->delayed == 0);
     wheel_disarm(&worker->core.wheel, &session->timer);
-    struct device_live *live = directory_live(worker->directory, session->device.record);
-    if (live->session == session_index(worker, session) + 1)
-        live->session = 0;
+    struct eid eid;
+    uint64_t msisdn;
+    /* Of a device that was removed the record may be another's by now, and another worker's. */
+    if (directory_identity(worker->directory, session->device, &eid, &msisdn) == ERR_OK)
+        directory_live(worker->directory, session->device.record)->session = 0;
     session->epoch++;
     session->next_ready = worker->session_free;
     worker->session_free = session_index(worker, session);
@@ -157,6 +159,7 @@ void ready_append(struct worker *worker, struct session *session)
     struct ready_line *line = &worker->accounts[session->account].lines[session->ready_priority];
     uint32_t index = session_index(worker, session);
     session->next_ready = WORKER_NONE;
+    session->prev_ready = line->tail;
     session->is_ready = true;
     if (line->tail == WORKER_NONE)
         line->head = index;
@@ -165,18 +168,31 @@ void ready_append(struct worker *worker, struct session *session)
     line->tail = index;
 }
 
+void ready_remove(struct worker *worker, struct session *session)
+{
+    if (!session->is_ready)
+        return;
+    struct ready_line *line = &worker->accounts[session->account].lines[session->ready_priority];
+    if (session->prev_ready == WORKER_NONE)
+        line->head = session->next_ready;
+    else
+        worker->sessions[session->prev_ready].next_ready = session->next_ready;
+    if (session->next_ready == WORKER_NONE)
+        line->tail = session->prev_ready;
+    else
+        worker->sessions[session->next_ready].prev_ready = session->prev_ready;
+    session->next_ready = session->prev_ready = WORKER_NONE;
+    session->is_ready = false;
+}
+
 struct session *ready_pop(struct worker *worker, uint32_t account)
 {
     for (uint32_t p = JOB_PRIORITIES; p-- > 0;) {
-        struct ready_line *line = &worker->accounts[account].lines[p];
+        const struct ready_line *line = &worker->accounts[account].lines[p];
         if (line->head == WORKER_NONE)
             continue;
         struct session *session = &worker->sessions[line->head];
-        line->head = session->next_ready;
-        if (line->head == WORKER_NONE)
-            line->tail = WORKER_NONE;
-        session->next_ready = WORKER_NONE;
-        session->is_ready = false;
+        ready_remove(worker, session);
         return session;
     }
     return NULL;

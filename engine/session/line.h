@@ -25,6 +25,8 @@ uint32_t line_find_job(struct worker *worker, struct session *session, uint64_t 
 
 /* Into its account's line, once. */
 void ready_append(struct worker *worker, struct session *session);
+/* Out of it, if it stands there. */
+void ready_remove(struct worker *worker, struct session *session);
 /* The longest waiting of the highest priority, or NULL. */
 struct session *ready_pop(struct worker *worker, uint32_t account);
 

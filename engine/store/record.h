@@ -58,11 +58,13 @@ void record_command_write(struct writer *out, const struct record_command *comma
 #define RECORD_KEYSET_RAISED 0x02 /* its counter base is raised by 2^38 */
 
 /* One short message of one attempt: what the SMSC called it and said of it. */
+#define RECORD_NEVER_LEFT UINT32_MAX /* its time was over, or SMPP cannot carry it */
+
 struct record_attempt {
     uint64_t job_id;
     uint8_t attempt, part, part_count; /* attempt from 1, part from 0 */
     uint8_t state;                     /* SMPP message_state of the receipt; 0: none yet */
-    uint32_t status;                   /* command_status of submit_sm_resp */
+    uint32_t status;                   /* command_status of submit_sm_resp; RECORD_NEVER_LEFT */
     uint64_t at_ms;
     uint64_t validity_ms; /* until when a copy may be under way */
     char message_id[65];

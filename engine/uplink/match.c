@@ -39,8 +39,11 @@ static void prove(struct worker *worker, struct session *session)
 {
     struct device_live *live = directory_live(worker->directory, session->device.record);
     uint8_t bit = (uint8_t)(1u << session->keyset);
-    if (live->proven & bit)
-        return;
+    struct eid eid;
+    uint64_t msisdn;
+    if ((live->proven & bit) ||
+        directory_identity(worker->directory, session->device, &eid, &msisdn) != ERR_OK)
+        return; /* known, or removed meanwhile: the record may be another device's */
     live->proven |= bit;
     keyset_mark(worker, session, RECORD_KEYSET_PROVEN);
 }

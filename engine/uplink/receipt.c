@@ -63,6 +63,8 @@ static void receipt_apply(struct worker *worker, struct session *session, uint8_
 /* ERR_UNKNOWN when no part of the attempt has this id. */
 static enum err receipt_find(struct worker *worker, struct session *session, const struct msg *msg)
 {
+    if (msg->account != session->account)
+        return ERR_UNKNOWN; /* ids are an SMSC's own */
     for (uint8_t part = 0; part < session->part_count; part++) {
         if (!id_matches(worker, session, part, msg_body(msg)))
             continue;
@@ -91,6 +93,12 @@ bool receipt_match(struct worker *worker, struct msg *msg)
     return true;
 }
 
+/* By the edge that brought it, which need not be the one that sends. */
+static void receipt_home(struct worker *worker, struct msg *msg)
+{
+    channel_return(worker->from_edge[worker->accounts[msg->account].edge], msg);
+}
+
 void receipts_rematch(struct worker *worker, struct session *session)
 {
     for (uint32_t i = 0; i < SESSION_EARLY_MAX; i++) {
@@ -100,7 +108,7 @@ void receipts_rematch(struct worker *worker, struct session *session)
             continue;
         if (session->now.state != SESSION_AWAIT_POR || receipt_find(worker, session, msg) != ERR_OK)
             core_drop(&worker->core, STAGE_RECEIPT, ERR_UNKNOWN);
-        channel_return(worker->from_edge[worker->accounts[session->account].edge], msg);
+        receipt_home(worker, msg);
     }
 }
 
@@ -108,8 +116,7 @@ void receipts_forget(struct worker *worker, struct session *session)
 {
     for (uint32_t i = 0; i < SESSION_EARLY_MAX; i++) {
         if (session->early[i] != NULL)
-            channel_return(worker->from_edge[worker->accounts[session->account].edge],
-                           session->early[i]);
+            receipt_home(worker, session->early[i]);
         session->early[i] = NULL;
     }
 }

@@ -19,7 +19,7 @@ void uplink_match(struct worker *worker);
 
 /* Worker: a delivery receipt. False when it must be kept: it overtook its submit_sm_resp. */
 bool receipt_match(struct worker *worker, struct msg *msg);
-/* Worker: receipts that were kept, now that the message ids are known. */
+/* Worker: receipts that were kept, now that all is known of the attempt; they go home. */
 void receipts_rematch(struct worker *worker, struct session *session);
 /* Worker: those that were kept go home unread. */
 void receipts_forget(struct worker *worker, struct session *session);

@@ -22,7 +22,7 @@
 
 #define QUOTA 1024u
 #define BODY 160u       /* of a short message */
-#define ITERATION 8192u /* messages: several quotas, so that the far side has to keep up */
+#define ITERATION 4096u /* messages: several quotas, so that the far side has to keep up */
 
 struct duo {
     struct channel *channel;

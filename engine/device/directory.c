@@ -270,6 +270,12 @@ void directory_prefetch(const struct directory *directory, uint32_t record)
     __builtin_prefetch(directory->records[record].keys);
 }
 
+void directory_live_prefetch(const struct directory *directory, uint32_t record)
+{
+    if (record < directory->cap)
+        __builtin_prefetch(&directory->live[record]);
+}
+
 /* One try. False: the record was written meanwhile, what was copied is worthless. */
 static bool read_once(const struct directory *directory, struct device_ref ref, struct device *out,
                       bool *stale)

@@ -104,6 +104,8 @@ uint32_t directory_find_eids(const struct directory *directory, const struct eid
                              uint32_t count, struct device_ref *out, bool *found);
 
 void directory_prefetch(const struct directory *directory, uint32_t record);
+/* Its worker's: what directory_live() gives. */
+void directory_live_prefetch(const struct directory *directory, uint32_t record);
 /* A consistent copy. ERR_STALE when the record belongs to another generation. Wipe it after use. */
 MUST_CHECK enum err directory_read(const struct directory *directory, struct device_ref ref,
                                    struct device *out);

@@ -19,12 +19,8 @@ static void waiting_finish(struct worker *worker, struct session *session, uint3
     job_finish(worker, session, index, &end);
 }
 
-static enum err admit(struct worker *worker, const struct msg *msg)
+static enum err admit(struct worker *worker, const struct msg *msg, struct device_ref device)
 {
-    struct device_ref device;
-    enum err err = directory_find_eid(worker->directory, &msg->eid, &device);
-    if (err != ERR_OK)
-        return err;
     struct session *session = session_of(worker, device, &msg->eid);
     uint32_t index = session == NULL ? WORKER_NONE : waiting_take(worker);
     if (index == WORKER_NONE) {
@@ -173,16 +169,32 @@ static enum err resume(struct worker *worker, const struct msg *msg)
     return ERR_OK;
 }
 
+/* The devices of a batch, with what the worker keeps of them on its way to the cache. */
+static void find_devices(struct worker *worker, struct msg *const msgs[], uint32_t count,
+                         struct device_ref *devices, bool *found)
+{
+    struct eid eids[MSG_BURST];
+    for (uint32_t i = 0; i < count; i++)
+        eids[i] = msgs[i]->eid;
+    directory_find_eids(worker->directory, eids, count, devices, found);
+    for (uint32_t i = 0; i < count; i++)
+        if (found[i])
+            directory_live_prefetch(worker->directory, devices[i].record);
+}
+
 bool downlink_admit(struct worker *worker)
 {
     struct msg *msgs[MSG_BURST];
+    struct device_ref devices[MSG_BURST];
+    bool found[MSG_BURST];
     uint32_t cap = channel_room(worker->results) / WORKER_RESULT_RESERVE;
     uint32_t count = channel_receive(worker->from_control, msgs, cap < MSG_BURST ? cap : MSG_BURST);
+    find_devices(worker, msgs, count, devices, found);
     for (uint32_t i = 0; i < count; i++) {
         struct msg *msg = msgs[i];
         enum err err = ERR_UNEXPECTED;
         if (msg->kind == MSG_ADMIT)
-            err = admit(worker, msg);
+            err = found[i] ? admit(worker, msg, devices[i]) : ERR_UNKNOWN;
         else if (msg->kind == MSG_CANCEL)
             err = cancel(worker, msg);
         else if (msg->kind == MSG_RESUME)

@@ -79,6 +79,8 @@ bool downlink_sent(struct worker *worker)
         uint32_t cap = channel_room(worker->results) / WORKER_RESULT_RESERVE;
         uint32_t count =
             channel_collect(worker->to_edge[e], msgs, cap < MSG_BURST ? cap : MSG_BURST);
+        for (uint32_t i = 0; i < count; i++)
+            session_prefetch(worker, (uint32_t)(msgs[i]->cookie >> 32));
         for (uint32_t i = 0; i < count; i++) {
             sent_one(worker, msgs[i]);
             channel_untake(worker->to_edge[e], msgs[i]);

@@ -12,12 +12,28 @@ static void block_take(struct worker *worker, const struct msg *msg)
         core_drop(&worker->core, STAGE_COMMIT, (enum err)msg->err);
 }
 
+/* The sessions that a batch is for, then the records of their devices. */
+static void stored_prefetch(struct worker *worker, struct msg *const msgs[], uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (msgs[i]->kind != MSG_BLOCK)
+            session_prefetch(worker, (uint32_t)(msgs[i]->cookie >> 32));
+    for (uint32_t i = 0; i < count; i++) {
+        if (msgs[i]->kind != MSG_FETCH_JOB)
+            continue;
+        uint32_t record = worker->sessions[msgs[i]->cookie >> 32].device.record;
+        directory_prefetch(worker->directory, record);
+        directory_live_prefetch(worker->directory, record);
+    }
+}
+
 static bool journal_collect(struct worker *worker)
 {
     struct msg *msgs[WORKER_BATCH];
     uint32_t cap = channel_room(worker->results) / WORKER_RESULT_RESERVE;
     uint32_t count =
         channel_collect(worker->journal, msgs, cap < WORKER_BATCH ? cap : WORKER_BATCH);
+    stored_prefetch(worker, msgs, count);
     for (uint32_t i = 0; i < count; i++) {
         struct msg *msg = msgs[i];
         if (msg->kind == MSG_FETCH_JOB) {

@@ -40,6 +40,8 @@ struct session *session_of(struct worker *worker, struct device_ref device, cons
     session = &worker->sessions[index];
     worker->session_free = session->next_ready;
     worker->session_count++;
+    if (worker->session_free != WORKER_NONE)
+        session_prefetch(worker, worker->session_free);
     uint32_t epoch = session->epoch;
     memset(session, 0, sizeof *session);
     session->epoch = epoch + 1;
@@ -75,6 +77,8 @@ uint32_t waiting_take(struct worker *worker)
         return WORKER_NONE;
     worker->waiting_free = worker->waiting[index].next;
     worker->waiting_count++;
+    if (worker->waiting_free != WORKER_NONE)
+        __builtin_prefetch(&worker->waiting[worker->waiting_free]);
     memset(&worker->waiting[index], 0, sizeof worker->waiting[index]);
     worker->waiting[index].next = WORKER_NONE;
     return index;

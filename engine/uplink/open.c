@@ -34,6 +34,8 @@ void uplink_open(struct worker *worker)
     for (uint32_t i = 0; i < count; i++) {
         struct uplink_item *item = &worker->uplink[i];
         const struct session *session = &worker->sessions[item->session];
+        if (session->flight != WORKER_NONE) /* ends soon, in uplink_match */
+            __builtin_prefetch(&worker->waiting[session->flight]);
         if (keys_of(worker, session, &item->keys) != ERR_OK)
             memset(&item->keys, 0, sizeof item->keys); /* opens with ERR_KEY */
         jobs[i] = (struct scp80_open_response){

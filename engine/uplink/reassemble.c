@@ -145,6 +145,20 @@ static void uplink_one(struct worker *worker, struct channel *channel, struct ms
     channel_return(channel, msg);
 }
 
+/* What the worker keeps of a batch's devices, then their sessions and keys. */
+static void devices_prefetch(struct worker *worker, struct msg *const msgs[], uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        directory_live_prefetch(worker->directory, msgs[i]->device.record);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t link = directory_live(worker->directory, msgs[i]->device.record)->session;
+        if (link == 0)
+            continue;
+        session_prefetch(worker, link - 1);
+        directory_prefetch(worker->directory, msgs[i]->device.record);
+    }
+}
+
 bool uplink_reassemble(struct worker *worker)
 {
     struct msg *msgs[MSG_BURST];
@@ -157,6 +171,7 @@ bool uplink_reassemble(struct worker *worker)
         uint32_t room = WORKER_BATCH - worker->uplink_count;
         cap = cap < room ? cap : room;
         uint32_t count = channel_receive(worker->from_edge[e], msgs, cap);
+        devices_prefetch(worker, msgs, count);
         for (uint32_t i = 0; i < count; i++) {
             if (msgs[i]->kind == MSG_UPLINK)
                 uplink_one(worker, worker->from_edge[e], msgs[i]);

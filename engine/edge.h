@@ -87,6 +87,8 @@ void send_done(struct smsc_bind *bind, struct msg *msg, uint32_t status, struct 
 /* send.c: whatever still waits goes home with this error. */
 void send_abandon(struct smsc *smsc, enum err err);
 
+/* receive.c: octets that SMPP gets next; what their senders' look-ups touch comes to the cache. */
+void uplink_expect(struct smsc_bind *bind, struct span in);
 /* receive.c: one deliver_sm or data_sm. False: no room, refused for now. */
 bool uplink_receive(struct smsc_bind *bind, uint32_t sequence, const struct smpp_message *message,
                     bool *answer_now);

@@ -166,6 +166,7 @@ static size_t conn_received(void *ctx, struct tcp_conn *conn, struct span in)
     struct smsc_bind *bind = ctx;
     uint64_t now_ns = bind->smsc->edge->core.now_ns;
     size_t taken = 0;
+    uplink_expect(bind, in);
     while (taken < in.len && bind->link == BIND_UP) {
         struct writer out;
         if (!bind_writer(bind, SMPP_ANSWER_ROOM, &out)) {

@@ -218,19 +218,35 @@ static bool confirm_eid(const struct directory *directory, const struct eid *eid
            directory_find_eid(directory, eid, out) == ERR_OK;
 }
 
+/* Index entries of up to BULK numbers, then the heads of the records they name. */
+static void find_msisdn_candidates(const struct directory *directory, const uint64_t *msisdns,
+                                   uint32_t count, uint32_t *records)
+{
+    uint64_t hashes[BULK];
+    for (uint32_t i = 0; i < count; i++) {
+        hashes[i] = index_hash_msisdn(msisdns[i]);
+        directory_index_prefetch(&directory->msisdns, hashes[i]);
+    }
+    find_candidates(directory, &directory->msisdns, hashes, count, records);
+}
+
+void directory_msisdns_prefetch(const struct directory *directory, const uint64_t *msisdns,
+                                uint32_t count)
+{
+    uint32_t records[BULK];
+    for (uint32_t done = 0; done < count; done += BULK)
+        find_msisdn_candidates(directory, msisdns + done, count - done < BULK ? count - done : BULK,
+                               records);
+}
+
 uint32_t directory_find_msisdns(const struct directory *directory, const uint64_t *msisdns,
                                 uint32_t count, struct device_ref *out, bool *found)
 {
     uint32_t total = 0;
     for (uint32_t done = 0; done < count; done += BULK) {
         uint32_t some = count - done < BULK ? count - done : BULK;
-        uint64_t hashes[BULK];
         uint32_t records[BULK];
-        for (uint32_t i = 0; i < some; i++) {
-            hashes[i] = index_hash_msisdn(msisdns[done + i]);
-            directory_index_prefetch(&directory->msisdns, hashes[i]);
-        }
-        find_candidates(directory, &directory->msisdns, hashes, some, records);
+        find_msisdn_candidates(directory, msisdns + done, some, records);
         for (uint32_t i = 0; i < some; i++) {
             uint32_t k = done + i;
             found[k] = confirm_msisdn(directory, msisdns[k], records[i], &out[k]);

@@ -100,6 +100,9 @@ MUST_CHECK enum err directory_find_msisdn(const struct directory *directory, uin
 /* The same for `count` at once, prefetching; found[i] tells which. Returns how many were found. */
 uint32_t directory_find_msisdns(const struct directory *directory, const uint64_t *msisdns,
                                 uint32_t count, struct device_ref *out, bool *found);
+/* The same as a hint only: what directory_find_msisdn will touch. */
+void directory_msisdns_prefetch(const struct directory *directory, const uint64_t *msisdns,
+                                uint32_t count);
 uint32_t directory_find_eids(const struct directory *directory, const struct eid *eids,
                              uint32_t count, struct device_ref *out, bool *found);
 

@@ -4,6 +4,13 @@
 #include "engine/store/record.h"
 #include "io/smpp/smpp_receipt.h"
 
+void uplink_expect(struct smsc_bind *bind, struct span in)
+{
+    uint64_t senders[MSG_BURST];
+    size_t count = smpp_session_senders(bind->session, in, senders, COUNT(senders));
+    directory_msisdns_prefetch(bind->smsc->edge->directory, senders, (uint32_t)count);
+}
+
 static void record_of(struct smsc_bind *bind, const struct smpp_message *message,
                       struct record_uplink *record)
 {

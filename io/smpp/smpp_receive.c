@@ -262,6 +262,30 @@ static bool pdu_next(struct smpp_session *session, struct reader *r, struct smpp
     return true;
 }
 
+size_t smpp_session_senders(const struct smpp_session *session, struct span in, uint64_t *msisdns,
+                            size_t cap)
+{
+    struct smpp_header header;
+    if (session->partial_len > 0) { /* its rest comes first */
+        if (smpp_header_read(span_of(session->partial, session->partial_len), &header) != ERR_OK)
+            return 0;
+        in = span_after(in, header.length - session->partial_len);
+    }
+    size_t count = 0;
+    while (count < cap && smpp_header_read(in, &header) == ERR_OK) {
+        struct reader r = reader_over(span_after(in, SMPP_HEADER_LEN));
+        struct sms_address source;
+        if (header.id == SMPP_DELIVER_SM) {
+            (void)smpp_text_read(&r, 6);
+            smpp_address_read(&r, SMS_DIGITS_MAX + 1, &source);
+            if (r.err == ERR_OK)
+                msisdns[count++] = sms_msisdn(&source);
+        }
+        in = span_after(in, header.length);
+    }
+    return count;
+}
+
 size_t smpp_session_input(struct smpp_session *session, struct span in, struct writer *out,
                           uint64_t now_ns)
 {

@@ -121,6 +121,11 @@ void smpp_session_start(struct smpp_session *session, struct writer *out, uint64
 size_t smpp_session_input(struct smpp_session *session, struct span in, struct writer *out,
                           uint64_t now_ns);
 
+/* MSISDNs of the senders of those deliver_sm that begin in `in`, which smpp_session_input gets next:
+ * a hint, for looking them up together. Returns how many, at most `cap`. */
+size_t smpp_session_senders(const struct smpp_session *session, struct span in, uint64_t *msisdns,
+                            size_t cap);
+
 /* Writes a submit_sm. ERR_FULL: no window, or `out` has no room (nothing written); ERR_THROTTLED:
  * the rate says wait; ERR_UNEXPECTED: not bound; ERR_RANGE: a field cannot be carried. On an error
  * nothing was written and there is no submit_done. */

@@ -318,6 +318,40 @@ static void delivery_is_answered_when_the_caller_says(void **state)
     smpp_bed_fini(&bed);
 }
 
+/* A hint: which deliveries begin in what comes next. What is kept of one that began before is not
+ * theirs; of less than a header nothing is known. */
+static void senders_are_told_before_their_deliveries_are_taken(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t cut;
+        size_t count;
+    } cases[] = { { 0, 2 }, { 10, 0 }, { 20, 1 }, { 38, 1 }, { 45, 0 }, { 54, 1 }, { 93, 0 } };
+    struct span stream = guarded_hex(
+        "00000026 00000005 00000000 00000008 00 01013100 010100 400000 0000 0000f600 04 02710011"
+        "00000010 00000015 00000000 00000009"
+        "00000027 00000005 00000000 0000000a 00 0101323200 010100 400000 0000 0000f600 04 "
+        "02710011");
+    assert_int_equal(stream.len, 93);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        smpp_bed_init(&bed, NULL);
+        smpp_bed_bind(&bed);
+        smpp_session_input(bed.session, span_first(stream, cases[i].cut), &bed.out, bed.now_ns);
+        struct span rest = span_after(stream, cases[i].cut);
+        uint64_t told[4];
+        assert_int_equal(smpp_session_senders(bed.session, rest, told, COUNT(told)),
+                         cases[i].count);
+        if (cases[i].count > 0)
+            assert_int_equal(told[cases[i].count - 1], sms_msisdn_of(span_text("22")));
+        if (cases[i].count == 2)
+            assert_int_equal(told[0], sms_msisdn_of(span_text("1")));
+        assert_int_equal(smpp_session_senders(bed.session, rest, told, 0), 0);
+        smpp_session_input(bed.session, rest, &bed.out, bed.now_ns);
+        assert_int_equal(bed.delivered, 2);
+        smpp_bed_fini(&bed);
+    }
+}
+
 static void delivery_without_room_is_refused_to_be_tried_later(void **state)
 {
     (void)state;
@@ -483,6 +517,7 @@ int main(void)
         cmocka_unit_test(peer_that_answers_submits_but_no_enquiry_lives),
         cmocka_unit_test(three_timeouts_in_a_row_ask_at_once),
         cmocka_unit_test(delivery_is_answered_when_the_caller_says),
+        cmocka_unit_test(senders_are_told_before_their_deliveries_are_taken),
         cmocka_unit_test(delivery_without_room_is_refused_to_be_tried_later),
         cmocka_unit_test(unbind_waits_for_open_answers),
         cmocka_unit_test(unbind_unanswered_ends_too),

@@ -148,18 +148,21 @@ static bool held_admit(struct control *control)
     return any;
 }
 
-/* The worker could not take it, which is only so when its device was removed meanwhile. False: no
- * message for its result; asked again. */
+/* The worker could not take it, which is only so when its device was removed meanwhile. What was in
+ * flight may have run. False: no message for its result; asked again. */
 static bool admit_refused(struct control *control, const struct msg *msg)
 {
     struct msg *out = channel_take(control->to_store);
     if (out == NULL)
         return false;
+    bool flew = (msg->flags & ADMIT_IN_FLIGHT) != 0;
     struct record_result result = {
+        .command_id = flew ? msg->id : 0,
+        .ends_command = flew,
         .job_id = msg->id,
         .eid = msg->eid,
         .client = msg->client,
-        .outcome = JOB_FAILED,
+        .outcome = flew ? JOB_UNCONFIRMED : JOB_FAILED,
         .reason = msg->err,
         .por_status = RECORD_POR_NONE,
         .accepted_ms = msg->value,

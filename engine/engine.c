@@ -164,7 +164,8 @@ static enum err engine_recover(struct engine *engine, struct fault *fault)
     while (!stop_asked && !recovery_turn(recovery))
         loop_turn(engine, &busy);
     recovery_destroy(recovery);
-    control_turn(&engine->topology->control, clock_wall_ms());
+    if (stop_asked) /* not all is known of what was in flight: the network stays shut */
+        return ERR_OK;
     atomic_store_explicit(&engine->topology->edges_open, true, memory_order_release);
     engine->topology->control.is_open = true;
     return ERR_OK;

@@ -93,6 +93,11 @@ uint32_t channel_room(const struct channel *channel)
     return channel->free_count;
 }
 
+uint32_t channel_quota(const struct channel *channel)
+{
+    return channel->quota;
+}
+
 void channel_untake(struct channel *channel, struct msg *msg)
 {
     ASSERT(channel->free_count < channel->quota);

@@ -112,6 +112,7 @@ void channel_destroy(struct channel *channel);
 /* Producer: an empty message (header zeroed save `cap`), or NULL: the quota is under way. */
 struct msg *channel_take(struct channel *channel);
 uint32_t channel_room(const struct channel *channel);
+uint32_t channel_quota(const struct channel *channel);
 
 /* Producer: gives a taken message back unused. */
 void channel_untake(struct channel *channel, struct msg *msg);

@@ -7,8 +7,9 @@
 
 #include <stdlib.h>
 
-/* Commands first, so that replayed answers find them; waiting jobs last. */
-enum phase { PHASE_COMMANDS, PHASE_UPLINKS, PHASE_JOBS, PHASE_DONE };
+/* Commands first, so that replayed answers find them; waiting jobs last. Then until the workers have
+ * taken all of it: an answer off the network must find its command too. */
+enum phase { PHASE_COMMANDS, PHASE_UPLINKS, PHASE_JOBS, PHASE_TAKEN, PHASE_DONE };
 
 struct recovery {
     struct topology *topology;
@@ -175,6 +176,14 @@ static enum err job_admit(void *arg, const struct record_pending *pending)
 
 /* ---- The turn ---------------------------------------------------------------------------------- */
 
+static bool all_taken(const struct control *control)
+{
+    for (uint32_t w = 0; w < control->worker_count; w++)
+        if (channel_room(control->to_worker[w]) < channel_quota(control->to_worker[w]))
+            return false;
+    return true;
+}
+
 static enum err phase_turn(struct recovery *recovery)
 {
     struct topology *topology = recovery->topology;
@@ -186,6 +195,8 @@ static enum err phase_turn(struct recovery *recovery)
         return query_uplinks(recovery->txn, uplink_offer, recovery);
     case PHASE_JOBS:
         return query_pendings(recovery->txn, job_admit, recovery);
+    case PHASE_TAKEN:
+        return all_taken(&topology->control) ? ERR_OK : ERR_FULL;
     case PHASE_DONE:
         break;
     }

@@ -207,12 +207,38 @@ static enum err store_thread_make(struct topology *topology, const struct topolo
     return topology->store_thread != NULL ? ERR_OK : ERR_NO_MEMORY;
 }
 
+static enum err pending_count(void *arg, const struct record_pending *pending)
+{
+    struct topology *topology = arg;
+    topology->workers[eid_slot(&pending->eid) % topology->worker_count]->waiting_cap++;
+    return ERR_OK;
+}
+
+/* Room for jobs.waiting_max, and for whatever an earlier configuration accepted. */
+static enum err waiting_caps(struct topology *topology, struct fault *fault)
+{
+    struct store_txn *txn;
+    enum err err = store_txn_begin(topology->store, STORE_READ, &txn);
+    if (err == ERR_OK) {
+        err = query_pendings(txn, pending_count, topology);
+        store_txn_abort(txn);
+    }
+    if (err != ERR_OK)
+        fault_set(fault, "cannot read the waiting jobs: %s", err_text(err));
+    for (uint32_t w = 0; w < topology->worker_count; w++)
+        if (topology->workers[w]->waiting_cap < topology->config->jobs.waiting_max)
+            topology->workers[w]->waiting_cap = topology->config->jobs.waiting_max;
+    return err;
+}
+
 static enum err workers_init(struct topology *topology, const struct topology_options *options,
                              struct fault *fault)
 {
     uint32_t blocks[SLOT_COUNT];
     enum err err = block_take_all(topology->store, options->wall_ms, topology->config->accept_clock,
                                   blocks, fault);
+    if (err == ERR_OK)
+        err = waiting_caps(topology, fault);
     for (uint32_t w = 0; err == ERR_OK && w < topology->worker_count; w++) {
         struct worker *worker = topology->workers[w];
         topology->worker_lanes[w] = lanes_create();

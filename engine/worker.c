@@ -111,11 +111,10 @@ enum err worker_init(struct worker *worker, uint64_t now_ns, uint64_t wall_ms)
         .por_grace_ms = jobs->por_grace_s * 1000,
         .retry_ms = 1000,
     };
-    worker->waiting_cap = jobs->waiting_max;
     worker->waiting =
-        rte_zmalloc("waiting", (size_t)jobs->waiting_max * sizeof(struct waiting), 64);
+        rte_zmalloc("waiting", (size_t)worker->waiting_cap * sizeof(struct waiting), 64);
     worker->sessions =
-        rte_zmalloc("sessions", (size_t)jobs->waiting_max * sizeof(struct session), CACHE_LINE);
+        rte_zmalloc("sessions", (size_t)worker->waiting_cap * sizeof(struct session), CACHE_LINE);
     worker->uplink = rte_zmalloc("uplink", WORKER_BATCH * sizeof(struct uplink_item), CACHE_LINE);
     worker->downlink =
         rte_zmalloc("downlink", WORKER_BATCH * sizeof(struct downlink_item), CACHE_LINE);

@@ -205,8 +205,8 @@ struct worker {
     struct histogram latency_ms; /* job accepted to result */
 };
 
-/* Channels, directory, routes and lanes are the caller's and set before; memory is taken here.
- * ERR_NO_MEMORY. */
+/* Channels, directory, routes, lanes and waiting_cap are the caller's and set before; memory is
+ * taken here. ERR_NO_MEMORY. */
 MUST_CHECK enum err worker_init(struct worker *worker, uint64_t now_ns, uint64_t wall_ms);
 void worker_fini(struct worker *worker);
 

@@ -150,7 +150,7 @@ static enum err resume(struct worker *worker, const struct msg *msg)
     command_adopt(worker, session, &command);
     bool taken = (msg->flags & RESUME_TAKEN) != 0;
     session->now = (struct session_flight){
-        .state = SESSION_BACKOFF,
+        .state = taken ? SESSION_AWAIT_POR : SESSION_BACKOFF,
         .attempt = msg->attempt,
         /* Whether the last attempt left is not known: it is not counted. */
         .attempts_max = (uint8_t)(worker->config->jobs.attempts_max + (taken ? 0u : 1u)),

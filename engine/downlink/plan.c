@@ -294,7 +294,7 @@ void downlink_plan(struct worker *worker, struct msg *fetched)
     job.apdu_count = 0;
     job.attempts_max = 0;
     take_off(worker, session, &job, first);
-    session->is_command = false;
+    session->is_command = session->now.held; /* sealed once: the journal's record ends with it */
     session_event(worker, session, (struct session_input){ .event = EVENT_FAILED, .reason = err },
                   STAGE_PLAN, NULL);
 }

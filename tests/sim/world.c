@@ -139,7 +139,8 @@ static void routes_make(struct world *world)
 static void config_make(struct world *world)
 {
     static char store[300];
-    static char port[] = "net", device[] = "memory", source[] = "447700900000";
+    static char ports[WORLD_LINKS_MAX][8] = { "net", "other" }, device[] = "memory",
+                source[] = "447700900000";
     static char names[2][16] = { "one", "two" }, systems[2][16] = { "starling", "second" };
     snprintf(store, sizeof store, "%s/store", world->dir.path);
     snprintf(world->kek, sizeof world->kek, "%s/kek", world->dir.path);
@@ -151,18 +152,23 @@ static void config_make(struct world *world)
         .data_dir = store,
         .kek_file = world->kek,
         .devices_max = world->options.devices + 16,
-        .port_count = 1,
         .account_count = 1,
         .jobs = world->options.jobs,
     };
-    config->cores.edge_count = 1;
+    world->link_count = world->options.edges > 0 ? world->options.edges : 1;
+    assert_true(world->link_count <= WORLD_LINKS_MAX);
+    config->port_count = config->cores.edge_count = world->link_count;
     config->cores.worker_count = world->options.workers > 0 ? world->options.workers : 1;
-    config->ports[0] = (struct config_port){
-        .name = port, .device = device, .address = NEAR_ADDR, .prefix_len = 24, .mtu = 1500
-    };
+    for (uint32_t p = 0; p < world->link_count; p++)
+        config->ports[p] = (struct config_port){ .name = ports[p],
+                                                 .device = device,
+                                                 .address = NEAR_ADDR,
+                                                 .prefix_len = 24,
+                                                 .mtu = 1500,
+                                                 .edge = p };
     for (uint32_t a = 0; a < (world->options.second_account ? 2u : 1u); a++)
         config->accounts[a] = (struct config_account){ .name = names[a],
-                                                       .port = port,
+                                                       .port = ports[a % world->link_count],
                                                        .address = FAR_ADDR,
                                                        .tcp_port = SMSC_PORT,
                                                        .system_id = systems[a],
@@ -196,20 +202,21 @@ static struct port *open_port(void *ctx, uint32_t index, struct rte_mempool *fra
                               struct fault *fault)
 {
     struct world *world = ctx;
-    (void)index;
+    struct world_link *link = &world->links[index];
     struct port *ends[2];
     struct port_mem_config mem = { .frames = { frames, world->far_frames }, .depth = 1024 };
     if (!port_mem_open(&mem, ends, fault))
         return NULL;
-    world->near_end = impair_open(ends[0], &world->options.impair, fault);
-    world->far_end = impair_open(ends[1], &world->options.impair, fault);
-    return world->near_end;
+    link->near_end = impair_open(ends[0], &world->options.impair, fault);
+    link->far_end = impair_open(ends[1], &world->options.impair, fault);
+    return link->near_end;
 }
 
 static void operation_answer(void *ctx, uint64_t cookie, enum err err, uint64_t id)
 {
     struct world *world = ctx;
     world->answered++;
+    world->last_answer = err;
     if (cookie >= world->job_count)
         return; /* a device */
     struct world_job *job = &world->jobs[cookie];
@@ -226,11 +233,15 @@ static void far_start(struct world *world)
                               .seed = { world->options.seed * 3 + world->lives, 7 },
                               .conn_cap = 128,
                               .numa_node = SOCKET_ID_ANY };
-    world->far_net = net_create(world->far_end, &net, world->now_ns, &fault);
     world->far_chunks = chunk_pool_create(256, FLEET_NET_CHUNK_LEN, SOCKET_ID_ANY);
-    assert_true(world->far_net != NULL && world->far_chunks != NULL);
-    assert_true(fleet_net_open(&world->served, world->fleet, world->far_net, world->far_chunks,
-                               SMSC_PORT, &fault));
+    assert_non_null(world->far_chunks);
+    for (uint32_t p = 0; p < world->link_count; p++) {
+        struct world_link *link = &world->links[p];
+        link->far_net = net_create(link->far_end, &net, world->now_ns, &fault);
+        assert_non_null(link->far_net);
+        assert_true(fleet_net_open(&link->served, world->fleet, link->far_net, world->far_chunks,
+                                   SMSC_PORT, &fault));
+    }
 }
 
 void world_start(struct world *world)
@@ -254,10 +265,12 @@ void world_start(struct world *world)
 
 static void far_stop(struct world *world)
 {
-    fleet_net_cut(&world->served, world->now_ns);
-    net_destroy(world->far_net);
+    for (uint32_t p = 0; p < world->link_count; p++) {
+        fleet_net_cut(&world->links[p].served, world->now_ns);
+        net_destroy(world->links[p].far_net);
+        port_close(world->links[p].far_end);
+    }
     chunk_pool_destroy(world->far_chunks);
-    port_close(world->far_end);
 }
 
 void world_kill(struct world *world)
@@ -275,9 +288,11 @@ static bool everybody_turns(struct world *world)
 {
     struct topology *t = world->topology;
     uint64_t now_ns = world->now_ns, ms = wall_ms(world);
-    impair_step(world->near_end, now_ns);
-    impair_step(world->far_end, now_ns);
     bool busy = false;
+    for (uint32_t p = 0; p < world->link_count; p++) {
+        impair_step(world->links[p].near_end, now_ns);
+        impair_step(world->links[p].far_end, now_ns);
+    }
     if (world->recovery != NULL && recovery_turn(world->recovery)) {
         recovery_destroy(world->recovery);
         world->recovery = NULL;
@@ -291,7 +306,8 @@ static bool everybody_turns(struct world *world)
     if (t->control.is_open)
         for (uint32_t e = 0; e < t->edge_count; e++)
             busy |= edge_turn(t->edges[e], now_ns, ms);
-    busy |= fleet_net_turn(&world->served, now_ns) > 0;
+    for (uint32_t p = 0; p < world->link_count; p++)
+        busy |= fleet_net_turn(&world->links[p].served, now_ns) > 0;
     return busy;
 }
 
@@ -304,9 +320,11 @@ static uint64_t next_ns(struct world *world)
 {
     struct topology *t = world->topology;
     uint64_t next = fleet_next_ns(world->fleet);
-    next = earliest(next, net_next_ns(world->far_net));
-    next = earliest(next, impair_next_ns(world->near_end));
-    next = earliest(next, impair_next_ns(world->far_end));
+    for (uint32_t p = 0; p < world->link_count; p++) {
+        next = earliest(next, net_next_ns(world->links[p].far_net));
+        next = earliest(next, impair_next_ns(world->links[p].near_end));
+        next = earliest(next, impair_next_ns(world->links[p].far_end));
+    }
     for (uint32_t w = 0; w < t->worker_count; w++)
         next = earliest(next, worker_next_ns(t->workers[w]));
     for (uint32_t e = 0; e < t->edge_count; e++)
@@ -440,21 +458,72 @@ static bool all_answered(struct world *world)
     return world->answered >= world->options.devices;
 }
 
-static void devices_import(struct world *world)
+static void device_put(struct world *world, uint32_t index)
 {
     static char line[FLEET_EIS_CAP];
+    size_t len = fleet_eis_line(&world->options.fleet, index, line);
+    if (world->options.eis_edit != NULL)
+        len = world->options.eis_edit(line, len);
+    struct fault fault = { "" };
+    enum err err;
+    while ((err = control_device_put(&world->topology->control, NULL, span_of(line, len),
+                                     UINT64_MAX - 1, &fault)) == ERR_THROTTLED)
+        everybody_turns(world);
+    if (err != ERR_OK)
+        fail_msg("device %u: %s", index, fault.text);
+}
+
+/* The clock stands still meanwhile. */
+static enum err answer_wait(struct world *world, uint32_t answered)
+{
+    while (world->answered == answered)
+        everybody_turns(world);
+    return world->last_answer;
+}
+
+enum err world_import(struct world *world, uint32_t index)
+{
+    uint32_t answered = world->answered;
+    device_put(world, index);
+    return answer_wait(world, answered);
+}
+
+enum err world_remove(struct world *world, uint32_t index)
+{
+    struct eid eid;
+    uint32_t answered = world->answered;
+    fleet_eid(world->options.fleet.first + index, &eid);
+    enum err err = control_device_remove(&world->topology->control, &eid, UINT64_MAX - 1);
+    return err != ERR_OK ? err : answer_wait(world, answered);
+}
+
+enum err world_cancel(struct world *world, uint32_t job)
+{
+    uint32_t answered = world->answered;
+    enum err err =
+        control_job_cancel(&world->topology->control, 0, world->jobs[job].id, UINT64_MAX - 1);
+    return err != ERR_OK ? err : answer_wait(world, answered);
+}
+
+static void devices_import(struct world *world)
+{
     world->answered = 0;
-    for (uint32_t i = 0; i < world->options.devices; i++) {
-        size_t len = fleet_eis_line(&world->options.fleet, i, line);
-        struct fault fault = { "" };
-        enum err err;
-        while ((err = control_device_put(&world->topology->control, NULL, span_of(line, len),
-                                         UINT64_MAX - 1, &fault)) == ERR_THROTTLED)
-            everybody_turns(world);
-        if (err != ERR_OK)
-            fail_msg("device %u: %s", i, fault.text);
-    }
+    for (uint32_t i = 0; i < world->options.devices; i++)
+        device_put(world, i);
     assert_true(world_run(world, 60 * WORLD_SECOND, all_answered));
+}
+
+void world_lose_store(struct world *world)
+{
+    world_kill(world);
+    temp_dir_remove(&world->dir);
+    world->dir = temp_dir_make();
+    config_make(world);
+    world->results_after = 0;
+    for (uint32_t i = 0; i < world->job_count; i++)
+        world->jobs[i].id += (uint64_t)1 << 32; /* ids begin anew: these are no more */
+    world_start(world);
+    devices_import(world);
 }
 
 struct world *world_create(const struct world_options *options)

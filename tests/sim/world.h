@@ -16,6 +16,15 @@
 #include "tests/support/temp_dir.h"
 
 #define WORLD_SECOND ((uint64_t)1000000000)
+#define WORLD_LINKS_MAX 2u
+
+/* A STORE DATA of 240 octets: two short messages. */
+#define WORLD_FF16 "FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF"
+#define WORLD_FF80 WORLD_FF16 WORLD_FF16 WORLD_FF16 WORLD_FF16 WORLD_FF16
+#define WORLD_LONG_SCRIPT "80E28800F0" WORLD_FF80 WORLD_FF80 WORLD_FF80
+
+/* A device's EIS line, to be altered before it is imported; returns its new length. */
+typedef size_t world_eis_edit(char line[FLEET_EIS_CAP], size_t len);
 
 struct world_options {
     uint64_t seed;
@@ -27,7 +36,8 @@ struct world_options {
     struct config_jobs jobs;
     uint32_t window, validity_s, rate_per_s;
     bool receipts;
-    bool second_account; /* devices 50..99 go through it */
+    world_eis_edit *eis_edit; /* NULL: as the fleet says */
+    bool second_account;      /* devices 50..99 go through it */
 };
 
 struct world_job {
@@ -41,6 +51,13 @@ struct world_job {
     uint64_t finished_ms;
 };
 
+/* One port of the engine and what is at its other end: the SMSC. */
+struct world_link {
+    struct port *near_end, *far_end;
+    struct net *far_net;
+    struct fleet_net served;
+};
+
 struct world_packet; /* the ledger's */
 
 struct world {
@@ -52,16 +69,16 @@ struct world {
     struct topology *topology; /* NULL while dead */
     struct recovery *recovery;
     struct fleet *fleet;
-    struct fleet_net served;
     struct rte_mempool *far_frames;
-    struct port *near_end, *far_end;
-    struct net *far_net;
     struct chunk_pool *far_chunks;
+    struct world_link links[WORLD_LINKS_MAX]; /* one per edge */
+    uint32_t link_count;
     uint32_t lives;
 
     struct world_job *jobs;
     uint32_t job_count;
     uint32_t answered; /* of the last operations */
+    enum err last_answer;
     uint64_t results_after;
 
     struct world_packet *packets;
@@ -81,6 +98,14 @@ void world_destroy(struct world *world);
 /* Lets time pass, at most `ns`, until `done` says so (NULL: until the time is over). */
 bool world_run(struct world *world, uint64_t ns, bool (*done)(struct world *world));
 
+/* (Again) imports one device, or removes it; its job's cancellation. Each waits for the answer. */
+enum err world_import(struct world *world, uint32_t index);
+enum err world_remove(struct world *world, uint32_t index);
+enum err world_cancel(struct world *world, uint32_t job);
+
+/* Its disk is lost: another life over an empty store, the devices imported anew. */
+void world_lose_store(struct world *world);
+
 /* kill -9: all memory is gone, connections are cut. Then start again from the store. */
 void world_kill(struct world *world);
 void world_start(struct world *world);
@@ -93,6 +118,10 @@ uint32_t world_submit(struct world *world, uint32_t index, const char *c_apdu_he
 /* Every accepted job has exactly one result. */
 bool world_all_done(struct world *world);
 bool world_all_accepted(struct world *world);
+
+/* Once all jobs ended and what the network still owes is over: every message, credit, session, timer
+ * and record that was taken is home. Fails the test, naming what is not. */
+void world_check_home(struct world *world);
 
 /* The promises: ledger clean, one result per job, outcomes agree with what the cards did.
  * Fails the test, naming the seed. */

@@ -1,0 +1,362 @@
+/* Whatever is taken comes home: after each kind of weather no credit, message, session, timer or
+ * record is left over. And what the weather does not bring by itself: several workers and edges,
+ * exact counters, cards ahead of us, cancellations, devices that change or go (design §2, §4). */
+#include "base/log.h"
+#include "tests/sim/world.h"
+
+#include <stdlib.h>
+
+#define DELETE_SECOND_PROFILE "80E40040124F10A0000005591010FFFFFFFF8900001100"
+#define HOUR_S 3600u
+
+static unsigned long seeds(unsigned long quick, unsigned long full)
+{
+    return getenv("STARLING_FULL") != NULL ? full : quick;
+}
+
+static void submit_to_all(struct world *world, const char *script, uint32_t expiry_s)
+{
+    for (uint32_t i = 0; i < world->options.devices; i++)
+        world_submit(world, i, script, expiry_s, (uint8_t)(i % JOB_PRIORITIES));
+}
+
+static uint32_t outcomes(const struct world *world, enum job_outcome outcome)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < world->job_count; i++)
+        count += world->jobs[i].outcome == outcome;
+    return count;
+}
+
+static void finish(struct world *world)
+{
+    if (!world_run(world, 3 * HOUR_S * WORLD_SECOND, world_all_done)) {
+        world_print(world);
+        fail_msg("seed %lu: jobs without a result", (unsigned long)world->options.seed);
+    }
+    world_check(world);
+    world_check_home(world);
+}
+
+static void every_weather(struct world_options *options)
+{
+    unsigned long seed = (unsigned long)options->seed;
+    options->fleet.lose_per_mille = 100;
+    options->fleet.duplicate_per_mille = 50;
+    options->fleet.mo_lose_per_mille = 100;
+    options->fleet.mo_duplicate_per_mille = 100;
+    options->fleet.reorder_per_mille = 50;
+    options->fleet.reorder_ms = 5000;
+    options->fleet.lose_silently = seed % 2 == 0;
+    options->fleet.account[0].throttle_every = seed % 3 == 0 ? 3 : 0;
+    options->fleet.drop_connection_after = seed % 4 == 0 ? 30 : 0;
+    options->fleet.system_error_per_mille = 50;
+    options->fleet.queue_full_per_mille = 50;
+    options->fleet.late_response_per_mille = 50;
+    options->fleet.late_response_ms = 40000;
+    options->fleet.lose_response_per_mille = seed % 5 == 0 ? 20 : 0;
+    options->fleet.forge_per_mille = 200;
+    options->fleet.alter_per_mille = 200;
+    options->fleet.replay_per_mille = 200;
+    options->fleet.cross_per_mille = 200;
+    options->fleet.replay_ms = 1000;
+}
+
+static void all_is_home_after_every_weather(void **state)
+{
+    (void)state;
+    for (unsigned long seed = 1; seed <= seeds(6, 200); seed++) {
+        struct world_options options = world_options_default(seed, 40);
+        every_weather(&options);
+        struct world *world = world_create(&options);
+        submit_to_all(world, DELETE_SECOND_PROFILE, HOUR_S);
+        submit_to_all(world, NULL, 2 * HOUR_S);
+        submit_to_all(world, NULL, 5); /* too short for most */
+        finish(world);
+        world_destroy(world);
+    }
+}
+
+static void three_workers_and_two_edges_share_the_work(void **state)
+{
+    (void)state;
+    for (unsigned long seed = 1; seed <= seeds(3, 60); seed++) {
+        struct world_options options = world_options_default(seed, 100);
+        options.workers = 3;
+        options.edges = 2;
+        options.second_account = true;
+        snprintf(options.fleet.account[1].system_id, sizeof options.fleet.account[1].system_id,
+                 "second");
+        snprintf(options.fleet.account[1].password, sizeof options.fleet.account[1].password,
+                 "secret");
+        if (seed > 1)
+            every_weather(&options);
+        struct world *world = world_create(&options);
+        submit_to_all(world, DELETE_SECOND_PROFILE, HOUR_S);
+        submit_to_all(world, NULL, HOUR_S);
+        world_run(world, seed * WORLD_SECOND, NULL);
+        if (seed % 2 == 0) {
+            world_kill(world);
+            world_start(world);
+        }
+        finish(world);
+        for (uint32_t e = 0; e < 2 && seed == 1; e++)
+            assert_true(counter_read(&world->topology->edges[e]->counters.submits) > 0);
+        for (uint32_t w = 0; w < 3 && seed == 1; w++)
+            assert_true(counter_read(&world->topology->workers[w]->counters.jobs_executed) > 0);
+        if (seed == 1)
+            assert_int_equal(outcomes(world, JOB_EXECUTED), 200);
+        world_destroy(world);
+    }
+}
+
+/* ---- Exact counters ---------------------------------------------------------------------------- */
+
+static size_t exact_counter(char line[FLEET_EIS_CAP], size_t len)
+{
+    static const char options[] = ",\"options\":{\"exactCounter\":true}}";
+    assert_true(len + sizeof options < FLEET_EIS_CAP && line[len - 1] == '}');
+    memcpy(line + len - 1, options, sizeof options);
+    return len - 1 + sizeof options - 1;
+}
+
+/* Nothing is lost on the way here: a card that misses one number takes none after it. */
+static void exactly_one_higher_holds_across_kills(void **state)
+{
+    (void)state;
+    for (unsigned long seed = 1; seed <= seeds(4, 60); seed++) {
+        struct world_options options = world_options_default(seed, 20);
+        options.eis_edit = exact_counter;
+        struct world *world = world_create(&options);
+        for (int round = 0; round < 3; round++)
+            submit_to_all(world, DELETE_SECOND_PROFILE, HOUR_S);
+        assert_true(world_run(world, 60 * WORLD_SECOND, world_all_accepted));
+        struct prng prng;
+        prng_init(&prng, seed);
+        for (int life = 0; life < 3; life++) {
+            world_run(world, prng_below(&prng, 4 * WORLD_SECOND), NULL);
+            world_kill(world);
+            world->now_ns += prng_below(&prng, 20 * WORLD_SECOND);
+            world_start(world);
+        }
+        finish(world);
+        assert_int_equal(outcomes(world, JOB_FAILED) + outcomes(world, JOB_EXPIRED), 0);
+        assert_int_equal(world->runs, 60);
+        world_destroy(world);
+    }
+}
+
+/* ---- A card ahead of us ------------------------------------------------------------------------ */
+
+static bool base_is_high;
+
+static size_t high_base(char line[FLEET_EIS_CAP], size_t len)
+{
+    char *cntr = strstr(line, "\"cntr\":\"0000000000\"");
+    assert_non_null(cntr);
+    if (base_is_high)
+        memcpy(cntr, "\"cntr\":\"2000000000\"", 19);
+    return len;
+}
+
+static bool is_open(struct world *world)
+{
+    return world->topology->control.is_open;
+}
+
+/* Its counter was moved by commands of a store that is lost. */
+static void card_ahead_of_us_lifts_the_base_once(void **state)
+{
+    (void)state;
+    struct world_options options = world_options_default(31, 10);
+    options.eis_edit = high_base;
+    base_is_high = true;
+    struct world *world = world_create(&options);
+    submit_to_all(world, DELETE_SECOND_PROFILE, HOUR_S);
+    finish(world);
+    assert_int_equal(outcomes(world, JOB_EXECUTED), 10);
+    base_is_high = false;
+    world_lose_store(world);
+    submit_to_all(world, NULL, HOUR_S);
+    finish(world);
+    for (uint32_t i = 10; i < 20; i++) /* audits are idempotent: sealed anew above the card's */
+        assert_int_equal(world->jobs[i].outcome, JOB_EXECUTED);
+    uint64_t raised = counter_read(&world->topology->workers[0]->counters.counter_raised);
+    assert_int_equal(raised, 10);
+    world_kill(world);
+    world_start(world); /* the raise is durable */
+    assert_true(world_run(world, 60 * WORLD_SECOND, is_open));
+    submit_to_all(world, DELETE_SECOND_PROFILE, HOUR_S);
+    finish(world);
+    for (uint32_t i = 20; i < 30; i++)
+        assert_int_equal(world->jobs[i].outcome, JOB_EXECUTED);
+    assert_int_equal(counter_read(&world->topology->workers[0]->counters.counter_raised), 0);
+    world_destroy(world);
+}
+
+/* ---- Cancelling -------------------------------------------------------------------------------- */
+
+static void cancelled_means_that_nothing_left(void **state)
+{
+    (void)state;
+    for (unsigned long seed = 1; seed <= seeds(10, 200); seed++) {
+        struct world_options options = world_options_default(seed, 30);
+        options.fleet.lose_per_mille = 300;
+        options.fleet.system_error_per_mille = 300;
+        options.fleet.lose_silently = true;
+        struct world *world = world_create(&options);
+        submit_to_all(world, DELETE_SECOND_PROFILE, HOUR_S);
+        assert_true(world_run(world, 60 * WORLD_SECOND, world_all_accepted));
+        struct prng prng;
+        prng_init(&prng, seed);
+        enum err answers[30];
+        for (uint32_t i = 0; i < 30; i++) {
+            world_run(world, prng_below(&prng, 6 * WORLD_SECOND), NULL);
+            answers[i] = world_cancel(world, i);
+        }
+        finish(world);
+        for (uint32_t i = 0; i < 30; i++) {
+            if (world->jobs[i].outcome == JOB_CANCELLED)
+                assert_int_equal(world->device_runs[i], 0);
+            if (answers[i] == ERR_OK)
+                assert_int_equal(world->jobs[i].outcome, JOB_CANCELLED);
+            else
+                assert_true(answers[i] == ERR_CONFLICT || answers[i] == ERR_UNEXPECTED ||
+                            answers[i] == ERR_UNKNOWN);
+        }
+        world_destroy(world);
+    }
+}
+
+/* ---- Devices that change or go ----------------------------------------------------------------- */
+
+static bool number_is_gone;
+
+static size_t gone_number(char line[FLEET_EIS_CAP], size_t len)
+{
+    char *state = strstr(line, "\"state\":\"Enabled\"");
+    if (number_is_gone && state != NULL) { /* no profile enabled: no number */
+        size_t rest = len - (size_t)(state - line) - 17;
+        memmove(state + 18, state + 17, rest);
+        memcpy(state, "\"state\":\"Disabled\"", 18);
+        len++;
+    }
+    return len;
+}
+
+static void number_lost_in_flight_ends_every_job_at_its_expiry(void **state)
+{
+    (void)state;
+    for (unsigned long seed = 1; seed <= seeds(6, 60); seed++) {
+        struct world_options options = world_options_default(seed, 20);
+        options.eis_edit = gone_number;
+        options.fleet.lose_per_mille = 500;
+        number_is_gone = false;
+        struct world *world = world_create(&options);
+        submit_to_all(world, DELETE_SECOND_PROFILE, 600);
+        submit_to_all(world, NULL, 600);
+        world_run(world, seed * 7 * WORLD_SECOND, NULL);
+        number_is_gone = true;
+        for (uint32_t i = 0; i < 20; i++)
+            assert_int_equal(world_import(world, i), ERR_OK);
+        finish(world);
+        number_is_gone = false;
+        world_destroy(world);
+    }
+}
+
+static void device_removed_in_flight_ends_its_jobs_truly(void **state)
+{
+    (void)state;
+    for (unsigned long seed = 1; seed <= seeds(8, 80); seed++) {
+        struct world_options options = world_options_default(seed, 20);
+        options.fleet.lose_per_mille = 300;
+        struct world *world = world_create(&options);
+        submit_to_all(world, DELETE_SECOND_PROFILE, 600);
+        submit_to_all(world, NULL, 600);
+        assert_true(world_run(world, 60 * WORLD_SECOND, world_all_accepted));
+        world_run(world, seed * WORLD_SECOND / 4, NULL);
+        for (uint32_t i = 0; i < 20; i += 2)
+            assert_int_equal(world_remove(world, i), ERR_OK);
+        if (seed % 2 == 0) {
+            world_kill(world);
+            world_start(world);
+        }
+        for (uint32_t i = 0; i < 20 && seed % 3 == 0; i += 4)
+            assert_int_equal(world_import(world, i), ERR_OK);
+        finish(world);
+        for (uint32_t i = 0; i < 20; i++) /* the first of a device's two: only a verified answer */
+            if (world->jobs[i].outcome == JOB_FAILED || world->jobs[i].outcome == JOB_EXPIRED)
+                assert_int_equal(world->device_runs[i], 0);
+        world_destroy(world);
+    }
+}
+
+/* ---- Pools ------------------------------------------------------------------------------------- */
+
+/* The SMSC takes nothing: jobs expire in line, and what they held is there for the next ones. */
+static void expired_jobs_leave_room_for_others(void **state)
+{
+    (void)state;
+    struct world_options options = world_options_default(41, 60);
+    options.jobs.waiting_max = 30;
+    options.window = 1;
+    options.fleet.account[0].throttle_every = 1;
+    struct world *world = world_create(&options);
+    for (uint32_t i = 0; i < 30; i++)
+        world_submit(world, i, NULL, 60, 1);
+    assert_true(world_run(world, 200 * WORLD_SECOND, world_all_done));
+    for (uint32_t i = 30; i < 60; i++)
+        world_submit(world, i, NULL, 60, 1);
+    finish(world);
+    for (uint32_t i = 0; i < 60; i++) {
+        assert_int_equal(world->jobs[i].accepted, ERR_OK);
+        assert_int_equal(world->jobs[i].outcome, JOB_EXPIRED);
+    }
+    world_destroy(world);
+}
+
+static void fewer_segments_and_entries_than_before_the_restart_lose_nothing(void **state)
+{
+    (void)state;
+    struct world_options options = world_options_default(42, 30);
+    options.fleet.segments_max = 10;
+    options.jobs.segments_max = 10;
+    options.window = 1;
+    options.fleet.lose_per_mille = 1000;
+    struct world *world = world_create(&options);
+    for (int round = 0; round < 3; round++)
+        submit_to_all(world, WORLD_LONG_SCRIPT, HOUR_S);
+    assert_true(world_run(world, 60 * WORLD_SECOND, world_all_accepted));
+    world_run(world, 10 * WORLD_SECOND, NULL);
+    world_kill(world);
+    world->config.jobs.segments_max = 1;
+    world->config.jobs.waiting_max = 5;
+    fleet_settings(world->fleet)->lose_per_mille = 0;
+    world_start(world);
+    finish(world);
+    for (uint32_t i = 0; i < 90; i++) /* in flight: sent as sealed; waiting: too long by now */
+        assert_true(world->jobs[i].outcome == JOB_EXECUTED ||
+                    (world->jobs[i].outcome == JOB_FAILED && world->jobs[i].reason == ERR_RANGE));
+    assert_true(outcomes(world, JOB_EXECUTED) > 0);
+    world_destroy(world);
+}
+
+int main(int argc, char **argv)
+{
+    log_set_level(LOG_ERROR);
+    if (argc > 1) /* a failed one leaves its world behind: one by one, by name */
+        cmocka_set_test_filter(argv[1]);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(all_is_home_after_every_weather),
+        cmocka_unit_test(three_workers_and_two_edges_share_the_work),
+        cmocka_unit_test(exactly_one_higher_holds_across_kills),
+        cmocka_unit_test(card_ahead_of_us_lifts_the_base_once),
+        cmocka_unit_test(cancelled_means_that_nothing_left),
+        cmocka_unit_test(number_lost_in_flight_ends_every_job_at_its_expiry),
+        cmocka_unit_test(device_removed_in_flight_ends_its_jobs_truly),
+        cmocka_unit_test(expired_jobs_leave_room_for_others),
+        cmocka_unit_test(fewer_segments_and_entries_than_before_the_restart_lose_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

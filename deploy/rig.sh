@@ -108,7 +108,7 @@ accounts:
     source_address: "882001234567"
     binds: 2
     window: $RIG_WINDOW
-${RIG_ACCOUNT:+    ${RIG_ACCOUNT//$'\n'/$'\n'    }}
+$(sed 's/^./    &/' <<<"${RIG_ACCOUNT:-}")
 routes:
   - account: main
 api:
@@ -118,7 +118,7 @@ api:
       token_file: $RIG_DIR/token
 jobs:
   waiting_max: $((RIG_DEVICES + 1000))
-${RIG_JOBS:+  ${RIG_JOBS//$'\n'/$'\n'  }}
+$(sed 's/^./  &/' <<<"${RIG_JOBS:-}")
 END
 }
 
@@ -199,20 +199,20 @@ rig_engine_start() {
     rig_until 60 "the engine is bound to the SMSC" rig_is_ready
 }
 
-# Ends one of our processes; its exit status.
+# Ends one of our processes; its exit status. The shell's own word on a killed child is not wanted.
 rig_end() { # SIGNAL PID
     local deadline=$((SECONDS + 15))
-    kill -s "$1" "$2" 2>/dev/null
-    while kill -0 "$2" 2>/dev/null; do
+    kill -s "$1" "$2"
+    while kill -0 "$2"; do
         if [ $SECONDS -ge $deadline ]; then
-            rig_say "process $2 does not end; killing it"
+            rig_say "process $2 does not end; killing it" 2>&3
             kill -s KILL "$2"
             deadline=$((SECONDS + 15))
         fi
         sleep 0.05
     done
-    wait "$2" 2>/dev/null
-}
+    wait "$2"
+} 3>&2 2>/dev/null
 
 rig_engine_stop() { # [SIGNAL]
     local pid=$RIG_ENGINE_PID
@@ -268,8 +268,14 @@ rig_metric() { # NAME...
 
 rig_outcomes() { grep -c "\"outcome\":\"$1\"" "$RIG_DIR/results"; }
 
-# All results there are.
-rig_results() { rig_api "/v1/results?after=0&wait=0" -m 120 -o "$RIG_DIR/results"; }
+# All results there are; those that were read before are not asked for again.
+rig_results() {
+    local file=$RIG_DIR/results after
+    [ -f "$file" ] || : >"$file"
+    after=$(tail -n 1 "$file" | sed -n 's/^{"sequence":\([0-9]*\),.*/\1/p')
+    rig_api "/v1/results?after=${after:-0}&wait=0" -f -m 120 -o "$file.more" &&
+        sed '/^$/d' "$file.more" >>"$file"
+}
 
 rig_ledger_check() { # CHECK OPTIONS...
     "$RIG_FLEET" ledger check "$RIG_DIR/ledger" --results "$RIG_DIR/results" "$@"

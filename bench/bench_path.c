@@ -16,6 +16,10 @@
  * to 4 lines, all prefetchable: some 20 × 9 ns; sealing 100 ns; records written and read 100 ns. */
 #include "bench/path_rig.h"
 
+#include "base/histogram.h"
+
+#include <rte_cycles.h>
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -40,7 +44,7 @@ static void drain(struct path_rig *rig)
 static void fill(struct path_rig *rig)
 {
     while (rig->in_flight + PATH_CHUNK <= rig->flight_count) {
-        path_submit(rig);
+        path_submit(rig, PATH_CHUNK);
         path_accept(rig);
     }
     path_wait(rig);
@@ -60,13 +64,13 @@ static void prepare(struct path_rig *rig, enum movement movement)
     if (rig->is_answering || rig->in_flight + PATH_CHUNK > rig->flight_count)
         drain(rig);
     if (movement == ACCEPT)
-        path_submit(rig);
+        path_submit(rig, PATH_CHUNK);
 }
 
 static void move(struct path_rig *rig, enum movement movement)
 {
     if (movement == SUBMIT)
-        path_submit(rig);
+        path_submit(rig, PATH_CHUNK);
     else if (movement == ACCEPT)
         path_accept(rig);
     else
@@ -92,6 +96,32 @@ static void path(struct bench *bench, void *arg)
     if (rig->other > 0)
         bench_skip(bench, "a job was not executed");
     bench_items(bench, PATH_CHUNK);
+}
+
+struct burst {
+    struct path_rig *rig;
+    uint32_t count;
+};
+
+/* From the ring that brings a burst of jobs to the octets at the port, both roles on one core and
+ * the disk not waited for. */
+static void latency(struct bench *bench, void *arg)
+{
+    const struct burst *burst = arg;
+    struct path_rig *rig = burst->rig;
+    static struct histogram ns;
+    memset(&ns, 0, sizeof ns);
+    while (bench_more(bench)) {
+        bench_pause(bench);
+        prepare(rig, SUBMIT);
+        uint64_t start = rte_rdtsc();
+        path_submit(rig, burst->count);
+        histogram_add(&ns, (rte_rdtsc() - start) * 1000 / (rte_get_tsc_hz() / 1000000));
+        path_accept(rig);
+        bench_resume(bench);
+    }
+    bench_figure(bench, "p50_ns", (double)histogram_quantile(&ns, 500));
+    bench_figure(bench, "p99_ns", (double)histogram_quantile(&ns, 990));
 }
 
 /* What the pauses between the turns add to a message. */
@@ -146,6 +176,13 @@ int main(int argc, char **argv)
             rows[m][s] = (struct row){ rig, movements[m].movement, sides[s].worker, sides[s].edge };
             bench_row(name, path, &rows[m][s]);
         }
+    static struct burst bursts[] = { { .count = 1 }, { .count = 16 }, { .count = 64 } };
+    for (size_t i = 0; i < COUNT(bursts); i++) {
+        char name[64];
+        bursts[i].rig = rig;
+        snprintf(name, sizeof name, "ring in to bytes out, burst of %u", bursts[i].count);
+        bench_row(name, latency, &bursts[i]);
+    }
     bench_row("the pauses of a movement", pauses, NULL);
     int code = bench_main(argc, argv);
     path_rig_destroy(rig);

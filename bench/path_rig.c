@@ -286,7 +286,7 @@ static uint32_t store_uplinks(struct path_rig *rig)
 
 /* ---- The four movements ------------------------------------------------------------------------ */
 
-static void control_admits(struct path_rig *rig)
+static void control_admits(struct path_rig *rig, uint32_t jobs)
 {
     struct channel *to_worker = rig->worker->from_control;
     struct msg *home[MSG_BURST];
@@ -296,7 +296,7 @@ static void control_admits(struct path_rig *rig)
             ASSERT(home[i]->err == ERR_OK);
             channel_untake(to_worker, home[i]);
         }
-    for (uint32_t i = 0; i < PATH_CHUNK; i++) {
+    for (uint32_t i = 0; i < jobs; i++) {
         struct msg *msg = channel_take(to_worker);
         ASSERT(msg != NULL);
         msg->kind = MSG_ADMIT;
@@ -309,13 +309,13 @@ static void control_admits(struct path_rig *rig)
         rig->at = (rig->at + 1) % rig->device_count;
     }
     channel_flush_producer(to_worker);
-    rig->in_flight += PATH_CHUNK;
+    rig->in_flight += jobs;
 }
 
-void path_submit(struct path_rig *rig)
+void path_submit(struct path_rig *rig, uint32_t count)
 {
-    uint64_t wanted = counter_read(&rig->edge->counters.submits) + PATH_CHUNK;
-    control_admits(rig);
+    uint64_t wanted = counter_read(&rig->edge->counters.submits) + count;
+    control_admits(rig, count);
     turn_worker(rig); /* admit, stand in line, ask for scripts */
     store_journal(rig);
     turn_worker(rig); /* plan, seal, journal */

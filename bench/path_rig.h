@@ -51,8 +51,9 @@ struct path_rig *path_rig_create(uint32_t device_count, uint32_t flight_count, b
                                  struct fault *fault);
 void path_rig_destroy(struct path_rig *rig);
 
-/* PATH_CHUNK jobs from control to octets at the port. Untimed when `bench` of the rig is NULL. */
-void path_submit(struct path_rig *rig);
+/* So many jobs, at most PATH_CHUNK, from control to octets at the port. Untimed when `bench` of the
+ * rig is NULL. */
+void path_submit(struct path_rig *rig, uint32_t count);
 /* Their submit_sm_resp, from octets to attempts at the store. */
 void path_accept(struct path_rig *rig);
 /* Time passes until all cards have answered. Untimed. */

@@ -10,7 +10,7 @@
  * of a session is in the cache when its answer comes. The store is a stub without a disk, control
  * and store run between the timed turns in the same thread: what the rings' cache lines cost
  * between cores is bench-ring's to tell. STARLING_BENCH_DEVICES says how many devices (100,000);
- * STARLING_BENCH_HUGEPAGES takes 512 huge pages of 2 MB, as production does.
+ * STARLING_BENCH_HUGEPAGES takes 240 huge pages of 2 MB, as production does.
  *
  * On paper, a worker's submit: directory record 2 lines, session 8, waiting 1, three messages of 2
  * to 4 lines, all prefetchable: some 20 × 9 ns; sealing 100 ns; records written and read 100 ns. */

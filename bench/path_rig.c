@@ -25,14 +25,14 @@
 static bool eal_start(bool hugepages, struct fault *fault)
 {
     static char args[][20] = { "bench-path",   "--no-pci",          "-m",
-                               "1024",         "--no-shconf",       "--no-telemetry",
+                               "480",          "--no-shconf",       "--no-telemetry",
                                "--lcores=0@0", "--log-level=error", "--no-huge" };
     char *argv[COUNT(args) + 1] = { NULL };
     for (size_t i = 0; i < COUNT(args) - hugepages; i++)
         argv[i] = args[i];
     if (rte_eal_init((int)COUNT(args) - hugepages, argv) >= 0)
         return true;
-    fault_set(fault, "EAL does not start%s", hugepages ? "; are 512 huge pages of 2 MB free?" : "");
+    fault_set(fault, "EAL does not start%s", hugepages ? "; are 240 huge pages of 2 MB free?" : "");
     return false;
 }
 

@@ -47,12 +47,14 @@ rig_cpus() {
 
 rig_port_is_free() { ! ss -ltnH "sport = :$1" | grep -q .; }
 
+# Beginning elsewhere in each process, so that two at the same moment do not choose the same.
 rig_free_port() {
-    local port
-    for port in $(seq 8080 8279); do
+    local i port
+    for ((i = 0; i < 1000; i++)); do
+        port=$((8080 + ($$ + i) % 1000))
         rig_port_is_free "$port" && echo "$port" && return
     done
-    rig_say "no free TCP port from 8080 to 8279 for the API"
+    rig_say "no free TCP port from 8080 to 9079 for the API"
     return 1
 }
 

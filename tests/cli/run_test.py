@@ -42,7 +42,7 @@ accounts:
 routes:
 - {{account: a0}}
 api: {{port: {self.port}, clients: [{{name: c0, token_file: {self.at}/token}}]}}
-jobs: {{waiting_max: 1000, in_flight_max: 1000}}
+jobs: {{waiting_max: 1000}}
 """)
         self.env = dict(os.environ, XDG_RUNTIME_DIR=str(self.at))
         self.engine = None

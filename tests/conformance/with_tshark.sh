@@ -1,9 +1,9 @@
 #!/bin/sh
-# Our SMPP PDUs through Wireshark's dissector: it must read what we meant, and find nothing malformed.
-# STARLING_BUILD names the build folder; 77: tshark is not installed.
+# Our SMPP PDUs through Wireshark's dissector: with_tshark.sh SMPP_PDUS. It must read what we meant, and find
+# nothing malformed. Exits 77 where tshark is not installed.
 set -eu
 command -v tshark >/dev/null && command -v text2pcap >/dev/null || exit 77
-pdus=${STARLING_BUILD:-$(dirname "$0")/../../build}/tests/smpp_pdus
+pdus=$1
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 HOME=$dir && export HOME

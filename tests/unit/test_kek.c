@@ -164,8 +164,9 @@ static void secret_memory_is_zero_and_its_own_pages(void **state)
     secret_free(NULL, 1);
 }
 
-/* There when the address sanitizer is, which makes mlock() do nothing. */
+/* There when the address or the thread sanitizer is: both make mlock() do nothing. */
 extern void __asan_init(void) __attribute__((weak));
+extern void __tsan_init(void) __attribute__((weak));
 
 /* Locked and left out of core dumps, as the kernel sees it. */
 static void secret_memory_is_locked_and_not_dumped(void **state)
@@ -185,7 +186,7 @@ static void secret_memory_is_locked_and_not_dumped(void **state)
             inside = begin <= at && at + 5000 <= end;
         if (inside && strncmp(line, "VmFlags:", 8) == 0) {
             found = true;
-            assert_true(__asan_init != NULL || strstr(line, " lo") != NULL);
+            assert_true(__asan_init != NULL || __tsan_init != NULL || strstr(line, " lo") != NULL);
             assert_non_null(strstr(line, " dd"));
         }
     }

@@ -121,6 +121,11 @@ static void outbox_add(struct outbox *outbox, struct rte_ring *ring, struct msg 
         outbox_flush(outbox, ring);
 }
 
+bool channel_push_flushes(const struct channel *channel)
+{
+    return channel->pushes.count + 1 == OUTBOX_CAP;
+}
+
 void channel_push(struct channel *channel, struct msg *msg)
 {
     outbox_add(&channel->pushes, channel->there, msg);

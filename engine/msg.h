@@ -117,6 +117,9 @@ uint32_t channel_quota(const struct channel *channel);
 /* Producer: gives a taken message back unused. */
 void channel_untake(struct channel *channel, struct msg *msg);
 
+/* Producer: the next push goes on the ring at once, and all that waits before it. */
+bool channel_push_flushes(const struct channel *channel);
+
 /* Producer: gives the message away. */
 void channel_push(struct channel *channel, struct msg *msg);
 

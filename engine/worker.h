@@ -29,6 +29,9 @@
 
 /* Every step that may end jobs needs this many free messages towards the store before it begins. */
 #define WORKER_RESULT_RESERVE 32u
+/* Parts that leave reassembly unjoined, any number at a time, are told to the store only while there
+ * is more than a whole turn may need. */
+#define WORKER_LEFT_RESERVE ((WORKER_BATCH + 1) * WORKER_RESULT_RESERVE)
 #define WORKER_CONCAT_SETS 512u
 #define WORKER_CONCAT_PARTS 2048u
 
@@ -159,6 +162,7 @@ struct downlink_item {
     X(pors_untrusted) /* without the security asked for: a hint, never an end */                   \
     X(receipts_matched)                                                                            \
     X(delivered_no_answer) /* a positive receipt and no PoR: key or counter fault? */              \
+    X(parts_left_logged)   /* no room to forget them: the next start does */                       \
     X(counter_raised)                                                                              \
     X(counter_wait) /* held back for want of a counter block */
 

@@ -9,7 +9,10 @@ void uplink_left(void *ctx, const uint64_t *tags, size_t count, enum err why)
     struct worker *worker = ctx;
     for (size_t i = 0; i < count; i++) {
         core_drop(&worker->core, STAGE_REASSEMBLE, why);
-        uplink_consumed(worker, tags[i]);
+        if (channel_room(worker->results) > WORKER_LEFT_RESERVE)
+            uplink_consumed(worker, tags[i]);
+        else
+            counter_add(&worker->counters.parts_left_logged, 1);
     }
 }
 
@@ -114,8 +117,7 @@ enum err uplink_replay(struct worker *worker, const struct msg *msg)
 {
     struct record_uplink record;
     enum err err = record_uplink_read(msg_body(msg), &record);
-    if (err == ERR_OK && worker->uplink_count == WORKER_BATCH)
-        return ERR_FULL; /* control offers it again */
+    ASSERT(worker->uplink_count < WORKER_BATCH); /* control's burst comes first in a turn */
     if (err == ERR_OK)
         err = take_in(worker, msg->device, &record, false);
     if (err != ERR_OK) {
@@ -164,12 +166,13 @@ bool uplink_reassemble(struct worker *worker)
     struct msg *msgs[MSG_BURST];
     bool any = false;
     /* Every part may leave at once. */
-    if (channel_room(worker->results) > WORKER_CONCAT_PARTS + WORKER_RESULT_RESERVE)
+    if (channel_room(worker->results) > WORKER_CONCAT_PARTS + WORKER_LEFT_RESERVE)
         sms_concat_tick(worker->concat, worker->core.now_ns);
     for (uint32_t e = 0; e < worker->edge_count; e++) {
+        /* Those taken in so far end their jobs later in this turn. */
         uint32_t cap = channel_room(worker->results) / WORKER_RESULT_RESERVE;
-        uint32_t room = WORKER_BATCH - worker->uplink_count;
-        cap = cap < room ? cap : room;
+        cap = cap < WORKER_BATCH ? cap : WORKER_BATCH;
+        cap = cap > worker->uplink_count ? cap - worker->uplink_count : 0;
         uint32_t count = channel_receive(worker->from_edge[e], msgs, cap);
         devices_prefetch(worker, msgs, count);
         for (uint32_t i = 0; i < count; i++) {

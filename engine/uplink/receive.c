@@ -44,6 +44,14 @@ static enum err message_fill(struct msg *msg, enum msg_kind kind, struct device_
     return msg_written(msg, &w);
 }
 
+/* The store before the workers: a record is never consumed before it is there. */
+static void worker_push(struct edge *edge, uint32_t worker, struct msg *msg)
+{
+    if (channel_push_flushes(edge->to_worker[worker]))
+        channel_flush_producer(edge->to_store);
+    channel_push(edge->to_worker[worker], msg);
+}
+
 /* A response packet or a notification, we hope. */
 static bool receive_message(struct smsc_bind *bind, uint32_t sequence,
                             const struct smpp_message *message, bool *answer_now)
@@ -81,7 +89,7 @@ static bool receive_message(struct smsc_bind *bind, uint32_t sequence,
     log->cookie = (uint64_t)bind->generation << 32 | sequence;
     log->part = (uint8_t)bind->index;
     channel_push(edge->to_store, log);
-    channel_push(edge->to_worker[worker], msg);
+    worker_push(edge, worker, msg);
     counter_add(&edge->counters.uplinks, 1);
     return true;
 }
@@ -114,7 +122,7 @@ static bool receive_receipt(struct smsc_bind *bind, const struct smpp_message *m
         channel_untake(edge->to_worker[worker], msg);
         return true;
     }
-    channel_push(edge->to_worker[worker], msg);
+    worker_push(edge, worker, msg);
     counter_add(&edge->counters.receipts, 1);
     return true;
 }

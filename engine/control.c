@@ -11,6 +11,9 @@
 /* Cookies of our own messages to the store, which nobody waits for. */
 #define COOKIE_NONE UINT64_MAX
 
+/* Flag of MSG_DEVICE_PUT: the directory did not know it when it was sent. */
+#define DEVICE_IS_NEW 0x01
+
 struct msg *control_worker_msg(struct control *control, uint32_t worker, enum msg_kind kind)
 {
     struct msg *msg = channel_take(control->to_worker[worker]);
@@ -47,7 +50,15 @@ static enum err job_check(struct control *control, const struct job *job, struct
         return ERR_UNKNOWN;
     }
     int keyset = device_keyset_find(&device, job->tar, job->kvn);
+    bool is_exact = (device.flags & DEVICE_EXACT_CNTR) != 0;
     wipe(&device, sizeof device);
+    if (keyset >= 0 && spi_wants_exact(job->spi) && !is_exact) {
+        fault_set(fault,
+                  "spi %04X asks for a counter exactly one higher, which the device's EIS does not "
+                  "demand (options.exactCounter); accepted: counter mode 10, such as 1639",
+                  job->spi);
+        return ERR_KEY;
+    }
     if (keyset >= 0)
         return ERR_OK;
     fault_set(fault,
@@ -216,6 +227,8 @@ static void device_durable(struct control *control, const struct msg *msg)
 {
     enum err err = (enum err)msg->err;
     struct device_ref ref;
+    if (msg->kind == MSG_DEVICE_PUT && (msg->flags & DEVICE_IS_NEW))
+        control->devices_coming--;
     bool known = directory_find_eid(control->directory, &msg->eid, &ref) == ERR_OK;
     if (err == ERR_OK && msg->kind == MSG_DEVICE_REMOVE) {
         err = directory_remove(control->directory, &msg->eid);
@@ -261,12 +274,14 @@ enum err control_device_put(void *ctx, const struct eid *eid, struct span text, 
     if (eid != NULL && memcmp(eid, &eis.device.eid, sizeof *eid) != 0) {
         fault_set(fault, "eid: differs from the EID of the path");
         err = ERR_MALFORMED;
-    } else if (is_new && directory_count(control->directory) >= control->config->devices_max) {
+    } else if (is_new && directory_count(control->directory) + control->devices_coming >=
+                             control->config->devices_max) {
         fault_set(fault, "the directory holds devices_max = %u devices; raise it and restart",
                   control->config->devices_max);
         err = ERR_FULL;
     }
     msg->kind = MSG_DEVICE_PUT;
+    msg->flags = is_new ? DEVICE_IS_NEW : 0;
     msg->cookie = cookie;
     msg->eid = eis.device.eid;
     if (err == ERR_OK) {
@@ -277,10 +292,12 @@ enum err control_device_put(void *ctx, const struct eid *eid, struct span text, 
             fault_set(fault, "the EIS is too long to be stored: leave out what is not needed");
     }
     eis_drop(&eis);
-    if (err == ERR_OK)
+    if (err == ERR_OK) {
+        control->devices_coming += is_new;
         channel_push(control->to_store, msg);
-    else
+    } else {
         channel_untake(control->to_store, msg);
+    }
     return err;
 }
 

@@ -53,6 +53,8 @@ struct control {
     struct msg **held; /* durable jobs whose worker's channel is full: ring of to_store's quota */
     uint32_t held_cap, held_head, held_count;
 
+    uint32_t devices_coming; /* unknown ones on their way to the store */
+
     uint64_t now_ms;
     bool is_open; /* start-up is over: jobs may leave */
     control_answer *answer;

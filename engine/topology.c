@@ -13,7 +13,7 @@
 #include <stdio.h>
 
 /* Bodies hold the longest record of their kind (engine/store/record.h). */
-#define UPLINK_BODY 512u
+#define UPLINK_BODY (RECORD_PACKET_MAX + 128u) /* an SMSC may deliver a whole answer at once */
 #define SEND_BODY 160u
 #define JOURNAL_BODY 2048u
 #define RESULT_BODY (RECORD_ANSWER_MAX + 256u)

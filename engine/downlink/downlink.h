@@ -2,6 +2,7 @@
 #ifndef ENGINE_DOWNLINK_DOWNLINK_H
 #define ENGINE_DOWNLINK_DOWNLINK_H
 
+#include "crypto/scp80_wire.h"
 #include "engine/worker.h"
 
 /* Flags of MSG_ADMIT. */
@@ -23,6 +24,12 @@ bool downlink_start(struct worker *worker);
 
 /* A fetched script in; security, counter and secured data out (worker->downlink). */
 void downlink_plan(struct worker *worker, struct msg *fetched);
+
+/* "Exactly one higher": only for devices whose counters are journalled one by one. */
+static inline bool spi_wants_exact(uint16_t spi)
+{
+    return (spi & SCP80_SPI_COUNTER) >> SCP80_SPI_COUNTER_SHIFT == SCP80_COUNTER_NEXT;
+}
 
 /* The batch of worker->downlink: all CMACs, then all CBCs. */
 void downlink_seal(struct worker *worker);

@@ -6,8 +6,9 @@
 #include "engine/session/line.h"
 #include "engine/store/store_thread.h"
 
-#define SPI_DEFAULT                                                                                \
-    0x1639u /* SGP.02 §2.4.3: higher counter, ciphered, CC; PoR by SMS-SUBMIT likewise */
+/* SGP.02 §2.4.3: higher counter, ciphered, CC; PoR by SMS-SUBMIT likewise. */
+#define SPI_DEFAULT 0x1639u
+#define SPI_DEFAULT_EXACT (SPI_DEFAULT | SCP80_SPI_COUNTER)
 #define CNTR_RAISE ((uint64_t)1 << 38)
 #define CNTR_SEQUENCES (1u << CNTR_SEQUENCE_BITS)
 #define BLOCK_ASK_AT (CNTR_SEQUENCES / 4 * 3)
@@ -159,7 +160,9 @@ static void security_set(struct session *session, const struct job *job,
 {
     session->security = (struct scp80_security){
         .transport = SCP80_SMS_PP,
-        .spi = job->spi != 0 ? job->spi : SPI_DEFAULT,
+        .spi = job->spi != 0    ? job->spi
+               : session->exact ? SPI_DEFAULT_EXACT
+                                : SPI_DEFAULT,
         .kic = (uint8_t)(set->kvn << 4 | set->kic_algorithm),
         .kid = (uint8_t)(set->kvn << 4 | set->kid_algorithm),
     };
@@ -176,6 +179,8 @@ static enum err plan(struct worker *worker, struct session *session, const struc
     uint8_t k = (uint8_t)found;
     const struct device_keyset *set = &device->keysets[k];
     bool exact = (device->flags & DEVICE_EXACT_CNTR) != 0;
+    if (!exact && spi_wants_exact(job->spi))
+        return ERR_DENIED;
     if (exact != session->exact || (exact && k != session->keyset)) {
         session->exact = exact; /* ask again, for that counter */
         session->keyset = k;

@@ -316,6 +316,30 @@ static void expired_jobs_leave_room_for_others(void **state)
     world_destroy(world);
 }
 
+/* What workers have to say of receipts and answers is more than the channel to the store holds. */
+static void stalled_store_holds_everything_back_and_loses_nothing(void **state)
+{
+    (void)state;
+    for (unsigned long seed = 51; seed <= 50 + seeds(1, 10); seed++) {
+        struct world_options options = world_options_default(seed, (uint32_t)seeds(1500, 6000));
+        options.window = 1000;
+        options.fleet.delay_ms = 20000;
+        options.fleet.jitter_ms = 40000;
+        options.fleet.deliver_window = 1024;
+        options.fleet.mo_duplicate_per_mille = 300;
+        struct world *world = world_create(&options);
+        submit_to_all(world, NULL, HOUR_S);
+        assert_true(world_run(world, 60 * WORLD_SECOND, world_all_accepted));
+        world_run(world, (5 + 5 * (seed % 4)) * WORLD_SECOND, NULL);
+        world->store_stalls = true;
+        world_run(world, 300 * WORLD_SECOND, NULL);
+        world->store_stalls = false;
+        finish(world);
+        assert_int_equal(outcomes(world, JOB_EXECUTED), world->job_count);
+        world_destroy(world);
+    }
+}
+
 static void fewer_segments_and_entries_than_before_the_restart_lose_nothing(void **state)
 {
     (void)state;
@@ -356,6 +380,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(number_lost_in_flight_ends_every_job_at_its_expiry),
         cmocka_unit_test(device_removed_in_flight_ends_its_jobs_truly),
         cmocka_unit_test(expired_jobs_leave_room_for_others),
+        cmocka_unit_test(stalled_store_holds_everything_back_and_loses_nothing),
         cmocka_unit_test(fewer_segments_and_entries_than_before_the_restart_lose_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -300,7 +300,8 @@ static bool everybody_turns(struct world *world)
     }
     busy |= world->recovery != NULL;
     busy |= control_turn(&t->control, ms);
-    busy |= store_turn(t->store_thread, ms);
+    if (!world->store_stalls)
+        busy |= store_turn(t->store_thread, ms);
     for (uint32_t w = 0; w < t->worker_count; w++)
         busy |= worker_turn(t->workers[w], now_ns, ms);
     if (t->control.is_open)

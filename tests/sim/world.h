@@ -77,6 +77,7 @@ struct world {
 
     struct world_job *jobs;
     uint32_t job_count;
+    bool store_stalls; /* the disk takes nothing, and answers nothing */
     uint32_t answered; /* of the last operations */
     enum err last_answer;
     uint64_t results_after;

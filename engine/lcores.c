@@ -79,6 +79,7 @@ static int lcore_run(void *arg)
         }
     }
     roles_offline(lcore);
+    atomic_store_explicit(&lcore->ended, true, memory_order_release);
     return 0;
 }
 
@@ -135,8 +136,11 @@ bool topology_drained(struct topology *topology)
 void topology_stop(struct topology *topology)
 {
     atomic_store_explicit(&topology->stopping, true, memory_order_release);
-    for (uint32_t i = 0; i < topology->lcore_count; i++)
+    for (uint32_t i = 0; i < topology->lcore_count; i++) {
         rte_eal_wait_lcore(topology->lcores[i].lcore);
+        /* EAL's own waiting is hidden from the thread sanitizer; this is not. */
+        (void)atomic_load_explicit(&topology->lcores[i].ended, memory_order_acquire);
+    }
     topology->lcore_count = 0;
 }
 

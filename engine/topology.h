@@ -66,6 +66,7 @@ struct topology {
         unsigned lcore; /* EAL's number */
         struct edge *edge;
         struct worker *worker;
+        atomic_bool ended; /* its last word to whoever frees what it turned */
     } lcores[CONFIG_LCORES_MAX];
     atomic_bool edges_open; /* workers know what was in flight: the network may speak */
     atomic_bool draining, stopping;

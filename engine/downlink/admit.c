@@ -22,6 +22,10 @@ static void waiting_finish(struct worker *worker, struct session *session, uint3
 static enum err admit(struct worker *worker, const struct msg *msg, struct device_ref device)
 {
     struct session *session = session_of(worker, device, &msg->eid);
+    /* The journal may have the next command of a device before the result of the one before it, when
+     * a store far behind was killed: one flies on, the other's outcome is not known. */
+    if (session != NULL && session->is_command && (msg->flags & ADMIT_IN_FLIGHT))
+        return ERR_CONFLICT;
     uint32_t index = session == NULL ? WORKER_NONE : waiting_take(worker);
     if (index == WORKER_NONE) {
         if (session != NULL)

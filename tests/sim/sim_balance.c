@@ -77,6 +77,29 @@ static void all_is_home_after_every_weather(void **state)
     }
 }
 
+static void all_is_home_after_kills_in_every_weather(void **state)
+{
+    (void)state;
+    for (unsigned long seed = 1; seed <= seeds(6, 200); seed++) {
+        struct world_options options = world_options_default(seed, 40);
+        every_weather(&options);
+        struct world *world = world_create(&options);
+        submit_to_all(world, DELETE_SECOND_PROFILE, HOUR_S);
+        submit_to_all(world, NULL, 2 * HOUR_S);
+        assert_true(world_run(world, 60 * WORLD_SECOND, world_all_accepted));
+        struct prng prng;
+        prng_init(&prng, seed);
+        for (int life = 0; life < 5; life++) {
+            world_run(world, prng_below(&prng, (life < 3 ? 5 : 300) * WORLD_SECOND), NULL);
+            world_kill(world);
+            world->now_ns += prng_below(&prng, 20 * WORLD_SECOND);
+            world_start(world);
+        }
+        finish(world);
+        world_destroy(world);
+    }
+}
+
 static void three_workers_and_two_edges_share_the_work(void **state)
 {
     (void)state;
@@ -373,6 +396,7 @@ int main(int argc, char **argv)
         cmocka_set_test_filter(argv[1]);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_is_home_after_every_weather),
+        cmocka_unit_test(all_is_home_after_kills_in_every_weather),
         cmocka_unit_test(three_workers_and_two_edges_share_the_work),
         cmocka_unit_test(exactly_one_higher_holds_across_kills),
         cmocka_unit_test(card_ahead_of_us_lifts_the_base_once),

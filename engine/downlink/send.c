@@ -42,6 +42,7 @@ void send_done(struct smsc_bind *bind, struct msg *msg, uint32_t status, struct 
     bind_answered(bind);
     switch (smpp_status_class(status)) {
     case SMPP_DONE:
+        smpp_backoff_worked(&bind->backoff);
         go_home(smsc, msg, ERR_OK, status, message_id);
         return;
     case SMPP_THROTTLE:

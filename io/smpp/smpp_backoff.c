@@ -12,12 +12,20 @@ void smpp_backoff_bound(struct smpp_backoff *backoff, uint64_t now_ns)
     backoff->bound_ns = now_ns + 1; /* 0 says "not bound" */
 }
 
+void smpp_backoff_worked(struct smpp_backoff *backoff)
+{
+    backoff->worked = true;
+}
+
 uint64_t smpp_backoff_ended(struct smpp_backoff *backoff, bool config_fault, uint64_t now_ns)
 {
     /* A peer that accepts and drops at once must not get a dial a second. */
-    if (backoff->bound_ns != 0 && now_ns + 1 - backoff->bound_ns >= SMPP_BACKOFF_STABLE_NS)
+    bool stable =
+        backoff->bound_ns != 0 && now_ns + 1 - backoff->bound_ns >= SMPP_BACKOFF_STABLE_NS;
+    if (stable || backoff->worked)
         backoff->wait_ns = SMPP_BACKOFF_MIN_NS;
     backoff->bound_ns = 0;
+    backoff->worked = false;
 
     uint64_t wait = backoff->wait_ns;
     backoff->wait_ns = wait * 2 < SMPP_BACKOFF_MAX_NS ? wait * 2 : SMPP_BACKOFF_MAX_NS;

@@ -16,12 +16,16 @@ struct smpp_backoff {
     struct prng prng;
     uint64_t wait_ns;  /* of the next failure, before jitter */
     uint64_t bound_ns; /* 0: not bound */
+    bool worked;       /* a message was taken since */
 };
 
 void smpp_backoff_init(struct smpp_backoff *backoff, uint64_t seed);
 
 /* The bind was accepted. */
 void smpp_backoff_bound(struct smpp_backoff *backoff, uint64_t now_ns);
+
+/* The SMSC took a message: it works, however soon it breaks off; the next wait is the least. */
+void smpp_backoff_worked(struct smpp_backoff *backoff);
 
 /* Dialling failed or the session ended: the time at which to dial again. */
 uint64_t smpp_backoff_ended(struct smpp_backoff *backoff, bool config_fault, uint64_t now_ns);

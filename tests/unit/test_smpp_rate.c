@@ -185,6 +185,11 @@ static void redial_waits_double_to_60_s_with_jitter(void **state)
 
     smpp_backoff_bound(&backoff, now_ns); /* dropped at once: no faster */
     assert_true(smpp_backoff_ended(&backoff, false, now_ns + SECOND) - now_ns > 30 * SECOND);
+    smpp_backoff_bound(&backoff, now_ns); /* dropped soon, but it took a message: it works */
+    smpp_backoff_worked(&backoff);
+    assert_in_range(smpp_backoff_ended(&backoff, false, now_ns) - now_ns, 0, SECOND);
+    while (smpp_backoff_ended(&backoff, false, now_ns) - now_ns < 30 * SECOND)
+        continue;
     smpp_backoff_bound(&backoff, now_ns);
     now_ns += SMPP_BACKOFF_STABLE_NS; /* held for a while: from the beginning */
     assert_in_range(smpp_backoff_ended(&backoff, false, now_ns) - now_ns, 0, SECOND);

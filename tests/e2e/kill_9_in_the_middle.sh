@@ -5,7 +5,7 @@
 . "$(dirname "$0")/common.sh"
 
 kills=$(quick_or_full 5 40)
-devices=$(quick_or_full 3000 30000)
+devices=$(quick_or_full 3000 60000)
 RIG_WINDOW=$(quick_or_full 20 50) # with the delay below: slow enough to be met in the middle
 RIG_JOBS="por_grace: 5s"
 seed=${STARLING_SEED:-$RANDOM}

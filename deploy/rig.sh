@@ -7,6 +7,7 @@
 #   RIG_DEVICES     how many eUICCs
 #   RIG_ACCOUNT     more lines of the SMSC account, e.g. "validity: 1m" (optional)
 #   RIG_JOBS        more lines of the section jobs (optional)
+#   RIG_WAITING     jobs that may wait; a thousand more than devices when not given
 #
 # and calls rig_close at its end, however it ends. All state is in $RIG_DIR.
 
@@ -119,7 +120,7 @@ api:
     - name: demo
       token_file: $RIG_DIR/token
 jobs:
-  waiting_max: $((RIG_DEVICES + 1000))
+  waiting_max: ${RIG_WAITING:-$((RIG_DEVICES + 1000))}
 $(sed 's/^./  &/' <<<"${RIG_JOBS:-}")
 END
 }

@@ -1,6 +1,7 @@
 # What the end-to-end tests share; sourced. Needs the built programs in $STARLING_BUILD (default:
 # build/ of the checkout). STARLING_FULL=1 asks for the full forms.
 set -uo pipefail
+shopt -s lastpipe # a check at the end of a pipe ends the test, not a subshell
 
 root=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../.." && pwd)
 # shellcheck source=deploy/rig.sh

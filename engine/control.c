@@ -250,6 +250,25 @@ static void device_durable(struct control *control, const struct msg *msg)
         control->answer(control->answer_ctx, msg->cookie, err, known ? 0 : 1);
 }
 
+/* An update never lowers a counter base: what was sent under the higher one stays below it. */
+static void bases_keep(struct control *control, struct device_ref ref, struct device *updated)
+{
+    struct device stored;
+    if (directory_read(control->directory, ref, &stored) != ERR_OK)
+        return;
+    for (uint8_t k = 0; k < updated->keyset_count; k++) {
+        struct device_keyset *set = &updated->keysets[k];
+        for (uint8_t o = 0; o < stored.keyset_count; o++) {
+            const struct device_keyset *old = &stored.keysets[o];
+            bool same = old->kvn == set->kvn &&
+                        stored.domains[old->domain].role == updated->domains[set->domain].role;
+            if (same && old->cntr_base > set->cntr_base)
+                set->cntr_base = old->cntr_base;
+        }
+    }
+    wipe(&stored, sizeof stored);
+}
+
 enum err control_device_put(void *ctx, const struct eid *eid, struct span text, uint64_t cookie,
                             struct fault *fault)
 {
@@ -284,6 +303,8 @@ enum err control_device_put(void *ctx, const struct eid *eid, struct span text, 
     msg->flags = is_new ? DEVICE_IS_NEW : 0;
     msg->cookie = cookie;
     msg->eid = eis.device.eid;
+    if (!is_new)
+        bases_keep(control, ref, &eis.device);
     if (err == ERR_OK) {
         struct writer w = msg_writer(msg);
         device_record_write(&w, control->kek, control->lanes, &eis);

@@ -84,8 +84,6 @@ bool downlink_send(struct edge *edge);
 /* send.c: smpp_events.submit_done. */
 void send_done(struct smsc_bind *bind, struct msg *msg, uint32_t status, struct span message_id,
                enum err err);
-/* send.c: whatever still waits goes home with this error. */
-void send_abandon(struct smsc *smsc, enum err err);
 
 /* receive.c: octets that SMPP gets next; what their senders' look-ups touch comes to the cache. */
 void uplink_expect(struct smsc_bind *bind, struct span in);

@@ -31,8 +31,7 @@ enum msg_kind {
     /* worker → edge */
     MSG_SEND, /* body: TP-UD; comes home answered: err, status, flags, body: message id text */
     /* edge → store */
-    MSG_UPLINK_LOG,  /* body: the record; comes home when durable */
-    MSG_UPLINK_DONE, /* uplink id to forget: dropped before any worker could consume it */
+    MSG_UPLINK_LOG, /* body: the record; comes home when durable */
     /* worker → store; all come home when durable */
     MSG_FETCH_JOB,     /* job id; comes home with the job record in the body, or err */
     MSG_FETCH_COMMAND, /* command id; comes home with the command record in the body, or err */

@@ -76,8 +76,10 @@ static const char *receipt_name(uint8_t state)
 
 static void attempt_write(struct api_text *out, const struct record_attempt *attempt)
 {
-    api_text_put(out, "{\"attempt\":%u,\"part\":%u,\"parts\":%u,\"status\":%" PRIu32,
-                 attempt->attempt, attempt->part + 1u, attempt->part_count, attempt->status);
+    api_text_put(out, "{\"attempt\":%u,\"part\":%u,\"parts\":%u", attempt->attempt,
+                 attempt->part + 1u, attempt->part_count);
+    if (attempt->status != RECORD_NEVER_LEFT)
+        api_text_put(out, ",\"status\":%" PRIu32, attempt->status);
     if (attempt->message_id[0] != '\0') {
         api_text_add(out, span_text(",\"messageId\":"));
         api_text_string(out, span_of(attempt->message_id,

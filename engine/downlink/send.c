@@ -157,12 +157,3 @@ bool downlink_send(struct edge *edge)
         any |= send_some(&edge->smscs[s]);
     return any;
 }
-
-void send_abandon(struct smsc *smsc, enum err err)
-{
-    struct msg *msg;
-    while ((msg = queue_front(smsc)) != NULL) {
-        queue_pop(smsc);
-        go_home(smsc, msg, err, 0, span_of(NULL, 0));
-    }
-}

@@ -251,7 +251,6 @@ enum err apply_msg(struct apply *apply, struct store_txn *txn, struct msg *msg, 
         return result(txn, msg);
     case MSG_UPLINK_LOG:
         return uplink_log(txn, msg);
-    case MSG_UPLINK_DONE:
     case MSG_CONSUMED:
         return remove_u64(txn, TABLE_UPLINK, msg->id);
     case MSG_BLOCK:

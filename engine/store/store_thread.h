@@ -1,19 +1,24 @@
 /* The store thread: the only one that commits. Each turn gathers what workers, edges and control
  * sent, applies it in one writing transaction, flushes once, and returns the messages answered.
  *
- *   kind          in                                  home
- *   JOB_PUT       body: job record, id 0              id; ERR_DUPLICATE: same client, key and
- *                                                     contents, id is the earlier job's;
- * ERR_CONFLICT: other contents; ERR_IO, ERR_FULL: not taken FETCH_JOB     id; flags:
- * STORE_FETCH_EXACT,       body: job record; ERR_UNKNOWN, ERR_CORRUPT; eid, part: key set index
- * flags: STORE_EXACT_KNOWN, value: its last CNTR FETCH_COMMAND id body: command record, packet
- * unwrapped COMMIT        body: command record                replaces one of the same id ATTEMPT
- * body: attempt record                adds or replaces RESULT        body: result record value:
- * position in the client's results; ERR_DUPLICATE: the job had its outcome, which stands;
- * ERR_UNKNOWN: no such job UPLINK_LOG    body: uplink record UPLINK_DONE, CONSUMED   id forgotten;
- * ERR_UNKNOWN is no failure BLOCK         id: slot                            value: block;
- * ERR_DENIED, ERR_EXHAUSTED KEYSET        eid, part: key set index, flags     flags are set for
- * ever DEVICE_PUT    eid, body: device record DEVICE_REMOVE eid ERR_UNKNOWN
+ *   kind           in                             home
+ *   JOB_PUT        body: job record, id 0         id; ERR_DUPLICATE: same client, key and contents,
+ *                                                 id is the earlier job's; ERR_CONFLICT: other
+ *                                                 contents; ERR_IO, ERR_FULL: not taken
+ *   FETCH_JOB      id; STORE_FETCH_EXACT: eid,    body: job record; STORE_EXACT_KNOWN: value is the
+ *                  part = key set index           last CNTR; ERR_UNKNOWN, ERR_CORRUPT
+ *   FETCH_COMMAND  id                             body: command record, packet unwrapped
+ *   COMMIT         body: command record           replaces one of the same id
+ *   ATTEMPT        body: attempt record           adds or replaces
+ *   RESULT         body: result record            value: position in the client's results;
+ *                                                 ERR_DUPLICATE: the job had its outcome, which
+ *                                                 stands; ERR_UNKNOWN: no such job
+ *   UPLINK_LOG     body: uplink record
+ *   CONSUMED       id                             forgotten; ERR_UNKNOWN is no failure
+ *   BLOCK          id: slot                       value: block; ERR_DENIED, ERR_EXHAUSTED
+ *   KEYSET         eid, part: index, flags        the flags are set for ever
+ *   DEVICE_PUT     eid, body: device record
+ *   DEVICE_REMOVE  eid                            ERR_UNKNOWN
  *
  * A body that cannot be read comes home with the codec's error and changes nothing. RESULT takes
  * with it: the pending entry, the journalled command when `ends_command`, the uplink record.

@@ -217,6 +217,31 @@ static void card_ahead_of_us_lifts_the_base_once(void **state)
     world_destroy(world);
 }
 
+/* An EIS that names a lower base than before: the card would refuse what follows, and a counter used
+ * under the higher base might come again. */
+static void update_never_lowers_a_counter_base(void **state)
+{
+    (void)state;
+    struct world_options options = world_options_default(32, 5);
+    options.eis_edit = high_base;
+    base_is_high = true;
+    struct world *world = world_create(&options);
+    submit_to_all(world, DELETE_SECOND_PROFILE, HOUR_S);
+    finish(world);
+    base_is_high = false;
+    for (uint32_t i = 0; i < 5; i++)
+        assert_int_equal(world_import(world, i), ERR_OK);
+    submit_to_all(world, DELETE_SECOND_PROFILE, HOUR_S);
+    finish(world);
+    world_kill(world);
+    world_start(world); /* also not from the store */
+    assert_true(world_run(world, 60 * WORLD_SECOND, is_open));
+    submit_to_all(world, DELETE_SECOND_PROFILE, HOUR_S);
+    finish(world);
+    assert_int_equal(outcomes(world, JOB_EXECUTED), 15); /* not one was answered 02 */
+    world_destroy(world);
+}
+
 /* ---- Cancelling -------------------------------------------------------------------------------- */
 
 static void cancelled_means_that_nothing_left(void **state)
@@ -400,6 +425,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(three_workers_and_two_edges_share_the_work),
         cmocka_unit_test(exactly_one_higher_holds_across_kills),
         cmocka_unit_test(card_ahead_of_us_lifts_the_base_once),
+        cmocka_unit_test(update_never_lowers_a_counter_base),
         cmocka_unit_test(cancelled_means_that_nothing_left),
         cmocka_unit_test(number_lost_in_flight_ends_every_job_at_its_expiry),
         cmocka_unit_test(device_removed_in_flight_ends_its_jobs_truly),

@@ -345,10 +345,6 @@ static void an_uplink_record_is_gone_when_put_and_consumed_in_one_turn(void **st
     assert_int_equal(rows(TABLE_UPLINK), 1);
     for (unsigned i = 0; i < 2; i++)
         channel_untake(rig.edge, rig_home(rig.edge));
-    struct msg *done = take(rig.edge, MSG_UPLINK_DONE);
-    done->id = 2;
-    assert_int_equal(ask(rig.edge, done).err, ERR_OK);
-    assert_int_equal(rows(TABLE_UPLINK), 0);
 }
 
 static void a_slot_gets_blocks_above_those_of_the_start(void **state)

@@ -247,13 +247,14 @@ uint32_t session_index(const struct worker *worker, const struct session *sessio
 /* What a verified response packet brought. */
 struct flight_answer {
     struct span data;   /* additional response data */
-    uint64_t uplink_id; /* consumed with the result; 0: none */
+    uint64_t uplink_id; /* of its record; 0: none */
+    bool is_consumed;   /* out: the record went with the result */
 };
 
 /* Steps the session and does what the effects ask. False when the event was refused (counted as a
  * drop of `stage`). `answer` may be NULL. */
 bool session_event(struct worker *worker, struct session *session, struct session_input input,
-                   enum stage stage, const struct flight_answer *answer);
+                   enum stage stage, struct flight_answer *answer);
 
 /* One job's end, with its part of the answer. Gives the waiting entry back. */
 struct job_end {
@@ -272,7 +273,7 @@ void job_finish(struct worker *worker, struct session *session, uint32_t entry,
 /* Ends every job in flight, each with its part of the answer, and the command with the last. Jobs
  * behind a failing C-APDU provably did not run and wait again. */
 void flight_end(struct worker *worker, struct session *session, enum job_outcome outcome,
-                enum err reason, const struct flight_answer *answer);
+                enum err reason, struct flight_answer *answer);
 /* Nothing is in flight any more; answers to it are strangers from now on. */
 void flight_clear(struct worker *worker, struct session *session);
 /* A job of the flight goes back to the head of its line. */

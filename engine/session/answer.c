@@ -71,7 +71,7 @@ static void end_each(struct worker *worker, struct session *session, struct job_
 }
 
 void flight_end(struct worker *worker, struct session *session, enum job_outcome outcome,
-                enum err reason, const struct flight_answer *answer)
+                enum err reason, struct flight_answer *answer)
 {
     struct job_end end = {
         .outcome = outcome,
@@ -80,6 +80,8 @@ void flight_end(struct worker *worker, struct session *session, enum job_outcome
         .command_id = session->command_id,
         .uplink_id = answer != NULL ? answer->uplink_id : 0,
     };
+    if (answer != NULL)
+        answer->is_consumed = session->flight != WORKER_NONE;
     struct script_response response;
     enum err err = ERR_UNEXPECTED;
     bool has_answer = outcome == JOB_EXECUTED && answer != NULL && session->is_command;

@@ -153,7 +153,7 @@ static void stand_in_line(struct worker *worker, struct session *session)
 }
 
 bool session_event(struct worker *worker, struct session *session, struct session_input input,
-                   enum stage stage, const struct flight_answer *answer)
+                   enum stage stage, struct flight_answer *answer)
 {
     struct effects effects;
     uint8_t before = session->now.state;

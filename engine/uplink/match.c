@@ -68,8 +68,11 @@ static enum err match_one(struct worker *worker, struct uplink_item *item)
     uint8_t before = session->now.por_status;
     session->now.por_status = open->status;
     struct flight_answer answer = { .data = open->data, .uplink_id = item->ids[0] };
-    if (session_event(worker, session, input_of(open->status), STAGE_MATCH, &answer))
+    if (session_event(worker, session, input_of(open->status), STAGE_MATCH, &answer)) {
+        if (answer.is_consumed)
+            item->ids[0] = 0; /* the result takes it along */
         return ERR_OK;
+    }
     if (session_find(worker, item->device) == session)
         session->now.por_status = before;
     return ERR_OK; /* counted by session_event */

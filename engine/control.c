@@ -400,7 +400,7 @@ bool control_turn(struct control *control, uint64_t now_ms)
 enum err control_init(struct control *control, struct fault *fault)
 {
     control->held_cap = channel_room(control->to_store);
-    control->held = calloc(control->held_cap, sizeof *control->held);
+    control->held = calloc(control->held_cap, sizeof(struct msg *));
     if (control->held == NULL) {
         fault_set(fault, "no memory for %u held jobs", control->held_cap);
         return ERR_NO_MEMORY;

@@ -28,6 +28,7 @@ static void on_signal(int signal)
 struct engine {
     const struct config *config;
     struct topology *topology;
+    struct api_ops ops;
     struct api *api;
     pthread_t store_thread;
     bool is_store_running;
@@ -71,7 +72,7 @@ static bool ops_ready(void *ctx, const char **why)
 static enum err api_open(struct engine *engine, struct fault *fault)
 {
     struct control *control = &engine->topology->control;
-    struct api_ops ops = {
+    engine->ops = (struct api_ops){
         .ctx = control,
         .now_ms = ops_now_ms,
         .has_room = control_has_room,
@@ -90,7 +91,8 @@ static enum err api_open(struct engine *engine, struct fault *fault)
     control->answer = answer;
     control->answer_ctx = engine;
     control->now_ms = clock_wall_ms();
-    return api_create(&engine->config->api, &engine->config->jobs, &ops, &engine->api, fault);
+    return api_create(&engine->config->api, &engine->config->jobs, &engine->ops, &engine->api,
+                      fault);
 }
 
 /* ---- Start ------------------------------------------------------------------------------------- */
@@ -212,7 +214,7 @@ static void engine_stop(struct engine *engine)
     }
     if (topology != NULL)
         topology_stop(topology);
-    if (engine->is_store_running) {
+    if (topology != NULL && engine->is_store_running) {
         store_thread_stop(topology->store_thread);
         pthread_join(engine->store_thread, NULL);
     }

@@ -15,8 +15,7 @@ static uint8_t account_named(const struct config *config, const char *name)
     for (uint32_t i = 0; i < config->account_count; i++)
         if (strcmp(config->accounts[i].name, name) == 0)
             return (uint8_t)i;
-    ASSERT(!"config_load refuses routes to unknown accounts");
-    return 0;
+    check_failed("config_load refuses routes to unknown accounts", __FILE__, __LINE__);
 }
 
 static int longer_first(const void *left, const void *right)

@@ -178,7 +178,7 @@ static size_t high_base(char line[FLEET_EIS_CAP], size_t len)
     char *cntr = strstr(line, "\"cntr\":\"0000000000\"");
     assert_non_null(cntr);
     if (base_is_high)
-        memcpy(cntr, "\"cntr\":\"2000000000\"", 19);
+        cntr[strlen("\"cntr\":\"")] = '2'; /* 2000000000 */
     return len;
 }
 
@@ -286,7 +286,8 @@ static size_t gone_number(char line[FLEET_EIS_CAP], size_t len)
     if (number_is_gone && state != NULL) { /* no profile enabled: no number */
         size_t rest = len - (size_t)(state - line) - 17;
         memmove(state + 18, state + 17, rest);
-        memcpy(state, "\"state\":\"Disabled\"", 18);
+        struct writer w = writer_over(state, 18);
+        writer_bytes(&w, span_text("\"state\":\"Disabled\""));
         len++;
     }
     return len;

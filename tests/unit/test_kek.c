@@ -165,8 +165,8 @@ static void secret_memory_is_zero_and_its_own_pages(void **state)
 }
 
 /* There when the address or the thread sanitizer is: both make mlock() do nothing. */
-extern void __asan_init(void) __attribute__((weak));
-extern void __tsan_init(void) __attribute__((weak));
+extern void __asan_init(void) __attribute__((weak)); /* NOLINT: the runtimes' own names */
+extern void __tsan_init(void) __attribute__((weak)); /* NOLINT */
 
 /* Locked and left out of core dumps, as the kernel sees it. */
 static void secret_memory_is_locked_and_not_dumped(void **state)
@@ -181,9 +181,10 @@ static void secret_memory_is_locked_and_not_dumped(void **state)
     uintptr_t at = (uintptr_t)secret;
     bool inside = false, found = false;
     while (fgets(line, sizeof line, maps) != NULL) {
-        unsigned long begin, end; /* the kernel joins neighbours of the same kind */
-        if (sscanf(line, "%lx-%lx ", &begin, &end) == 2)
-            inside = begin <= at && at + 5000 <= end;
+        char *after;
+        unsigned long begin = strtoul(line, &after, 16); /* BEGIN-END: neighbours are joined */
+        if (after != line && *after == '-')
+            inside = begin <= at && at + 5000 <= strtoul(after + 1, NULL, 16);
         if (inside && strncmp(line, "VmFlags:", 8) == 0) {
             found = true;
             assert_true(__asan_init != NULL || __tsan_init != NULL || strstr(line, " lo") != NULL);

@@ -59,7 +59,8 @@ static void every_state_and_event_is_decided(void **state)
             struct session_input input = { .event = (enum session_event)e, .reason = ERR_REFUSED };
             struct effects effects;
             enum err err = session_step(&flight, &policy, &input, NOW, &effects);
-            char got = err != ERR_OK ? '.' : (char)('0' + flight.state);
+            static const char signs[] = ".0123456789";
+            char got = signs[err != ERR_OK ? 0 : flight.state + 1];
             if (got != row[e])
                 fail_msg("state %s, event %d: got %c, wanted %c",
                          session_state_name((enum session_state)s), e, got, row[e]);

@@ -190,6 +190,25 @@ static bool admit_refused(struct control *control, const struct msg *msg)
     return true;
 }
 
+/* Cancelled in flight: answered once the next start will know. The caller looked for room. */
+static void stop_put(struct control *control, const struct msg *msg)
+{
+    struct msg *out = channel_take(control->to_store);
+    ASSERT(out != NULL);
+    out->kind = MSG_STOP;
+    out->cookie = msg->cookie;
+    out->id = msg->id;
+    channel_push(control->to_store, out);
+}
+
+/* ERR_UNKNOWN: it ended meanwhile. */
+static void stop_durable(struct control *control, const struct msg *msg)
+{
+    bool known = msg->err == ERR_OK || msg->err == ERR_UNKNOWN;
+    control->answer(control->answer_ctx, msg->cookie, known ? ERR_CONFLICT : (enum err)msg->err,
+                    msg->id);
+}
+
 /* ---- Devices ----------------------------------------------------------------------------------- */
 
 /* The device that lost its number, durably: a restart must not bring it back. */
@@ -354,6 +373,8 @@ static bool store_home(struct control *control)
             device_durable(control, msg);
         else if (msg->kind == MSG_RESULT) /* of a job no worker could take: ended here */
             control->admitted[control_worker_of(control, &msg->eid)]--;
+        else if (msg->kind == MSG_STOP)
+            stop_durable(control, msg);
         channel_untake(control->to_store, msg);
     }
     return count > 0;
@@ -374,7 +395,10 @@ static bool workers_home(struct control *control)
                 ASSERT(refused); /* room was looked at */
             } else if (msg->kind == MSG_CANCEL) {
                 counter_add(&control->counters.cancels, 1);
-                control->answer(control->answer_ctx, msg->cookie, (enum err)msg->err, msg->id);
+                if (msg->err == ERR_CONFLICT)
+                    stop_put(control, msg);
+                else
+                    control->answer(control->answer_ctx, msg->cookie, (enum err)msg->err, msg->id);
             }
             channel_untake(control->to_worker[w], msg);
         }

@@ -45,6 +45,7 @@ enum msg_kind {
     MSG_JOB_PUT,       /* body: job record; home: job id (an earlier one with ERR_DUPLICATE) */
     MSG_DEVICE_PUT,    /* body: device record */
     MSG_DEVICE_REMOVE, /* EID */
+    MSG_STOP,          /* job id: cancelled in flight; no repetition of it leaves any more */
     /* control → worker */
     MSG_ADMIT,  /* one waiting job */
     MSG_RESUME, /* body: command record head of one open command, at start */

@@ -66,7 +66,11 @@ static void pending_admit(struct control *control, uint32_t worker,
     msg->eid = pending->eid;
     msg->client = pending->client;
     msg->priority = pending->priority;
-    msg->flags = (uint8_t)((pending->flags & ADMIT_IDEMPOTENT) | flags);
+    msg->flags = flags;
+    if (pending->flags & RECORD_PENDING_IDEMPOTENT)
+        msg->flags |= ADMIT_IDEMPOTENT;
+    if (pending->flags & RECORD_PENDING_STOPPED)
+        msg->flags |= ADMIT_STOPPED;
     msg->part_count = apdus;
     msg->not_before_ms = pending->not_before_ms;
     msg->expiry_ms = pending->expiry_ms;
@@ -91,11 +95,13 @@ static enum err command_resume(void *arg, const struct record_command *command)
         log_error("recovery", "attempts of job %lu cannot be read: %s; its octets are sent again",
                   (unsigned long)command->id, err_text(err));
     uint32_t jobs = 0;
+    bool stopped = false;
     for (uint8_t j = command->job_count; j-- > 0;) { /* each goes before the one admitted last */
         struct record_pending pending;
         if (query_pending(recovery->txn, command->jobs[j], &pending) != ERR_OK)
             continue;
         pending_admit(control, worker, &pending, ADMIT_IN_FLIGHT, command->apdus[j]);
+        stopped |= (pending.flags & RECORD_PENDING_STOPPED) != 0;
         jobs++;
     }
     struct msg *msg = jobs == 0 ? NULL : control_worker_msg(control, worker, MSG_RESUME);
@@ -103,6 +109,8 @@ static enum err command_resume(void *arg, const struct record_command *command)
         return ERR_OK;
     uint16_t all = (uint16_t)((1u << taken.part_count) - 1);
     msg->flags = taken.part_count > 0 && taken.parts == all ? RESUME_TAKEN : 0;
+    if (stopped)
+        msg->flags |= RESUME_STOPPED;
     msg->attempt = taken.attempt;
     msg->expiry_ms = taken.validity_ms;
     struct writer w = msg_writer(msg);

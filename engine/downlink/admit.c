@@ -11,7 +11,7 @@ static void waiting_finish(struct worker *worker, struct session *session, uint3
     bool held = (entry->flags & WAITING_HELD) != 0; /* sealed once: the journal still has it */
     struct job_end end = {
         .outcome = held ? JOB_UNCONFIRMED : outcome,
-        .reason = held ? ERR_EXPIRED : ERR_OK,
+        .reason = held && outcome == JOB_EXPIRED ? ERR_EXPIRED : ERR_OK,
         .por_status = RECORD_POR_NONE,
         .ends_command = held,
         .command_id = entry->job_id,
@@ -46,6 +46,11 @@ static enum err admit(struct worker *worker, const struct msg *msg, struct devic
         entry->apdu_count = msg->part_count;
         entry->next = session->flight;
         session->flight = index;
+        return ERR_OK;
+    }
+    if (msg->flags & ADMIT_STOPPED) {
+        waiting_finish(worker, session, index, JOB_CANCELLED);
+        session_settle(worker, session);
         return ERR_OK;
     }
     uint64_t wake_ms = msg->expiry_ms;
@@ -121,9 +126,9 @@ static enum err cancel(struct worker *worker, const struct msg *msg)
         return is_home ? ERR_OK : ERR_CONFLICT;
     }
     uint32_t index = line_find_job(worker, session, msg->id);
-    if (index != WORKER_NONE && (waiting_at(worker, index)->flags & WAITING_HELD))
-        return ERR_CONFLICT; /* sealed once: it may have run */
+    bool held = false; /* sealed once: it may have run, and is not sealed anew */
     if (index != WORKER_NONE) {
+        held = (waiting_at(worker, index)->flags & WAITING_HELD) != 0;
         line_remove(worker, session, index);
     } else {
         index = delayed_find_job(worker, session, msg->id);
@@ -134,7 +139,7 @@ static enum err cancel(struct worker *worker, const struct msg *msg)
     }
     waiting_finish(worker, session, index, JOB_CANCELLED);
     session_settle(worker, session);
-    return ERR_OK;
+    return held ? ERR_CONFLICT : ERR_OK;
 }
 
 /* An open command of the last run. Its octets are sent again; nothing is rebuilt. */
@@ -153,11 +158,14 @@ static enum err resume(struct worker *worker, const struct msg *msg)
         return ERR_UNEXPECTED;
     command_adopt(worker, session, &command);
     bool taken = (msg->flags & RESUME_TAKEN) != 0;
+    bool stopped = (msg->flags & RESUME_STOPPED) != 0;
+    /* Whether the last attempt left is not known: it is not counted. */
+    uint32_t attempts_max = worker->config->jobs.attempts_max + (taken ? 0u : 1u);
     session->now = (struct session_flight){
-        .state = taken ? SESSION_AWAIT_POR : SESSION_BACKOFF,
+        .state = taken || stopped ? SESSION_AWAIT_POR : SESSION_BACKOFF,
         .attempt = msg->attempt,
-        /* Whether the last attempt left is not known: it is not counted. */
-        .attempts_max = (uint8_t)(worker->config->jobs.attempts_max + (taken ? 0u : 1u)),
+        .attempts_max = stopped ? msg->attempt : (uint8_t)attempts_max,
+        .stopped = stopped,
         .idempotent = (command.flags & RECORD_COMMAND_IDEMPOTENT) != 0,
         .left = true,
         .held = true,
@@ -166,7 +174,7 @@ static enum err resume(struct worker *worker, const struct msg *msg)
         .expiry_ms = command.expiry_ms,
     };
     uint64_t wake_ms = taken ? msg->expiry_ms : worker->core.wall_ms;
-    if (wake_ms > command.expiry_ms)
+    if (stopped || wake_ms > command.expiry_ms)
         wake_ms = command.expiry_ms;
     session->timer.kind = TIMER_SESSION;
     wheel_arm(&worker->core.wheel, &session->timer, core_deadline_ns(&worker->core, wake_ms));

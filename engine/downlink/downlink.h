@@ -8,9 +8,11 @@
 /* Flags of MSG_ADMIT. */
 #define ADMIT_IDEMPOTENT 0x01
 #define ADMIT_IN_FLIGHT 0x02 /* at start: part of the command that MSG_RESUME will bring */
+#define ADMIT_STOPPED 0x04   /* at start: cancelled on its way into flight; nothing left */
 
-/* Flag of MSG_RESUME: the SMSC took every segment before the end; expiry_ms: until when they live. */
-#define RESUME_TAKEN 0x01
+/* Flags of MSG_RESUME. */
+#define RESUME_TAKEN 0x01   /* the SMSC took every segment before the end; expiry_ms: their life */
+#define RESUME_STOPPED 0x02 /* cancelled: an answer may come, its octets are not sent again */
 
 /* Takes jobs, cancellations and, at start, open commands and unconsumed uplink records from control.
  * Goes home: ERR_OK; ERR_FULL; ERR_UNKNOWN (no such device or job); ERR_CONFLICT (in flight). */

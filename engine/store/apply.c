@@ -152,6 +152,19 @@ static enum err fetch_job(struct store_txn *txn, struct msg *msg)
     return fetch_exact(txn, msg);
 }
 
+/* Kept with the job, not with its command: that one may still be on its way here. */
+static enum err stop(struct apply *apply, struct store_txn *txn, uint64_t job_id)
+{
+    struct record_pending pending;
+    enum err err = query_pending(txn, job_id, &pending);
+    if (err != ERR_OK)
+        return err;
+    pending.flags |= RECORD_PENDING_STOPPED;
+    struct writer w = writer_over(apply->buf, sizeof apply->buf);
+    record_pending_write(&w, &pending);
+    return w.err != ERR_OK ? w.err : put_u64(txn, TABLE_PENDING, job_id, written(&w));
+}
+
 /* --- commands --- */
 
 static enum err fetch_command(struct apply *apply, struct store_txn *txn, struct msg *msg)
@@ -261,6 +274,8 @@ enum err apply_msg(struct apply *apply, struct store_txn *txn, struct msg *msg, 
         return table_put(txn, TABLE_DEVICES, eid, msg_body(msg));
     case MSG_DEVICE_REMOVE:
         return table_remove(txn, TABLE_DEVICES, eid);
+    case MSG_STOP:
+        return stop(apply, txn, msg->id);
     case MSG_UPLINK:
     case MSG_RECEIPT:
     case MSG_SEND:

@@ -157,7 +157,7 @@ struct record_pending record_pending_of(const struct job *job)
                                     .eid = job->eid,
                                     .client = job->client,
                                     .priority = job->priority,
-                                    .flags = job->idempotent ? 1 : 0,
+                                    .flags = job->idempotent ? RECORD_PENDING_IDEMPOTENT : 0,
                                     .not_before_ms = job->not_before_ms,
                                     .expiry_ms = job->expiry_ms,
                                     .accepted_ms = job->accepted_ms };

@@ -20,9 +20,12 @@ struct record_pending {
     struct eid eid;
     uint32_t client;
     uint8_t priority;
-    uint8_t flags; /* bit 0: idempotent */
+    uint8_t flags; /* RECORD_PENDING_* */
     uint64_t not_before_ms, expiry_ms, accepted_ms;
 };
+
+#define RECORD_PENDING_IDEMPOTENT 0x01
+#define RECORD_PENDING_STOPPED 0x02 /* cancelled in flight: what has left is the last */
 
 MUST_CHECK enum err record_pending_read(struct span in, struct record_pending *out);
 void record_pending_write(struct writer *out, const struct record_pending *pending);

@@ -185,7 +185,7 @@ static bool is_read(const struct msg *msg)
 static bool is_intake(const struct msg *msg)
 {
     return msg->kind == MSG_JOB_PUT || msg->kind == MSG_DEVICE_PUT ||
-           msg->kind == MSG_DEVICE_REMOVE;
+           msg->kind == MSG_DEVICE_REMOVE || msg->kind == MSG_STOP;
 }
 
 static void answer(struct store_thread *thread, const struct item *item)

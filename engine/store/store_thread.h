@@ -19,6 +19,7 @@
  *   KEYSET         eid, part: index, flags        the flags are set for ever
  *   DEVICE_PUT     eid, body: device record
  *   DEVICE_REMOVE  eid                            ERR_UNKNOWN
+ *   STOP           id                             marked for the next start; ERR_UNKNOWN: it ended
  *
  * A body that cannot be read comes home with the codec's error and changes nothing. RESULT takes
  * with it: the pending entry, the journalled command when `ends_command`, the uplink record.
@@ -29,7 +30,7 @@
  * So an edge that flushes its store channel before its worker channels never sees an uplink record
  * written after it was consumed.
  *
- * When a commit fails (full disk), JOB_PUT and DEVICE_* come home with the error; the rest is kept,
+ * When a commit fails (full disk), JOB_PUT, DEVICE_* and STOP come home with the error; the rest is kept,
  * tried again, and answered only once durable; reads are answered meanwhile. */
 #ifndef ENGINE_STORE_STORE_THREAD_H
 #define ENGINE_STORE_STORE_THREAD_H

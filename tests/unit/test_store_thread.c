@@ -334,6 +334,28 @@ static void results_of_a_client_are_read_on_from_where_it_stopped(void **state)
     store_txn_abort(txn);
 }
 
+static void a_cancelled_flight_is_known_at_the_next_start(void **state)
+{
+    (void)state;
+    uint64_t id = put_job(1, "");
+    struct msg *msg = take(rig.control, MSG_STOP);
+    msg->id = id;
+    assert_int_equal(ask(rig.control, msg).err, ERR_OK);
+    rig_stop(&rig);
+    start();
+    struct store_txn *txn;
+    struct record_pending pending;
+    assert_int_equal(store_txn_begin(rig.store, STORE_READ, &txn), ERR_OK);
+    assert_int_equal(query_pending(txn, id, &pending), ERR_OK);
+    store_txn_abort(txn);
+    assert_int_equal(pending.flags, RECORD_PENDING_STOPPED);
+    assert_int_equal(pending.expiry_ms, RIG_NOW_MS + 3600000);
+    msg = take(rig.control, MSG_STOP);
+    msg->id = id + 1;
+    assert_int_equal(ask(rig.control, msg).err, ERR_UNKNOWN);
+    assert_int_equal(rows(TABLE_PENDING), 1);
+}
+
 static void an_uplink_record_is_gone_when_put_and_consumed_in_one_turn(void **state)
 {
     (void)state;
@@ -584,6 +606,7 @@ int main(void)
         ON_RIG(attempts_are_kept_by_job_number_and_part),
         ON_RIG(a_job_has_one_outcome_for_ever),
         ON_RIG(results_of_a_client_are_read_on_from_where_it_stopped),
+        ON_RIG(a_cancelled_flight_is_known_at_the_next_start),
         ON_RIG(an_uplink_record_is_gone_when_put_and_consumed_in_one_turn),
         ON_RIG(a_slot_gets_blocks_above_those_of_the_start),
         ON_RIG(flags_of_a_key_set_add_up_and_survive),

@@ -12,6 +12,9 @@
 #define SMOOTHING 0.5       /* weight of the last second in `measured` */
 #define STORM_QUEUE_FULLS 8 /* in one second, and half of its answers */
 #define BURST_S 0.002       /* what may go at once: one turn of a napping core */
+#define SEARCH_FIRST 4.0    /* messages a second where nothing was taken yet */
+#define SEARCH_GROWTH 2.0   /* a second */
+#define SEARCH_END 65536.0  /* no limit worth looking for */
 
 void smpp_rate_init(struct smpp_rate *rate, uint32_t per_second, uint64_t now_ns)
 {
@@ -32,7 +35,8 @@ static double burst_of(const struct smpp_rate *rate)
     return 1 + rate->rate * BURST_S;
 }
 
-/* Slow recovery: 2 % for each second since the last step; at the ceiling it is over. */
+/* Slow recovery: 2 % for each second since the last step, or twice as much while the limit is looked
+ * for; at the ceiling it is over. */
 static void grow(struct smpp_rate *rate, uint64_t now_ns)
 {
     if (rate->rate >= rate->ceiling || now_ns < rate->paused_until_ns) {
@@ -41,9 +45,11 @@ static void grow(struct smpp_rate *rate, uint64_t now_ns)
     }
     for (; now_ns - rate->grown_ns >= SECOND_NS && rate->rate < rate->ceiling;
          rate->grown_ns += SECOND_NS)
-        rate->rate *= GROWTH;
-    if (rate->rate >= rate->ceiling)
+        rate->rate *= rate->searching ? SEARCH_GROWTH : GROWTH;
+    if (rate->rate >= rate->ceiling) {
         rate->rate = rate->configured; /* 0: no limit again */
+        rate->searching = false;
+    }
 }
 
 static void fill(struct smpp_rate *rate, uint64_t now_ns)
@@ -86,15 +92,47 @@ uint64_t smpp_rate_next_ns(struct smpp_rate *rate, uint64_t now_ns)
     return now_ns + (uint64_t)(missing / rate->rate * (double)SECOND_NS) + 1;
 }
 
-/* What the rate starts from when there was no limit: what passed until now. */
-static double rate_before(struct smpp_rate *rate)
+/* What passed of late: in the last whole second, or in this one so far. */
+static double passed_of_late(const struct smpp_rate *rate)
 {
-    if (rate->rate != 0)
-        return rate->rate;
     double current = rate->answers - rate->queue_full;
-    double passed = rate->measured > current ? rate->measured : current;
-    rate->ceiling = passed * CEILING_FACTOR;
-    return passed;
+    double most = rate->measured > current ? rate->measured : current;
+    return most > rate->last ? most : rate->last;
+}
+
+/* The limit shows for the first time. A whole second of answers says what passes; the first few of a
+ * burst do not: then the rate starts from little and doubles until the next throttle. */
+static double rate_at_first(struct smpp_rate *rate)
+{
+    double passed = passed_of_late(rate);
+    double current = rate->answers - rate->queue_full;
+    rate->searching = rate->last <= current;
+    rate->ceiling = rate->searching ? SEARCH_END : passed * CEILING_FACTOR;
+    double cut = passed * CUT;
+    return rate->searching && cut < SEARCH_FIRST ? SEARCH_FIRST : cut;
+}
+
+/* The search ends between the rate that passed and its double; or begins anew when nothing did. */
+static double rate_found(struct smpp_rate *rate)
+{
+    if (rate->passed == 0)
+        return SEARCH_FIRST;
+    double passed = passed_of_late(rate);
+    passed = passed < rate->rate ? passed : rate->rate;
+    double sound = rate->rate / SEARCH_GROWTH;
+    double cut = passed * CUT > sound ? passed * CUT : sound;
+    rate->searching = false;
+    rate->ceiling = cut * CEILING_FACTOR;
+    return cut;
+}
+
+static double rate_after_throttle(struct smpp_rate *rate)
+{
+    if (rate->rate == 0)
+        return rate_at_first(rate);
+    if (rate->searching)
+        return rate_found(rate);
+    return rate->rate * CUT;
 }
 
 /* One pause, however many answers of the same window ask for it; after it a second in which to find out
@@ -111,10 +149,11 @@ static void throttle(struct smpp_rate *rate, uint64_t now_ns)
     rate->paused_until_ns = now_ns + rate->pause_ns;
     rate->pause_ns =
         rate->pause_ns * 2 < SMPP_RATE_PAUSE_MAX_NS ? rate->pause_ns * 2 : SMPP_RATE_PAUSE_MAX_NS;
-    rate->passed = 0;
 
-    double cut = rate_before(rate) * CUT;
-    double floor = rate->ceiling * FLOOR > RATE_MIN ? rate->ceiling * FLOOR : RATE_MIN;
+    double cut = rate_after_throttle(rate);
+    rate->passed = 0;
+    double floor = rate->searching ? 0 : rate->ceiling * FLOOR;
+    floor = floor > RATE_MIN ? floor : RATE_MIN;
     rate->rate = cut > floor ? cut : floor;
     if (rate->configured == 0 && rate->ceiling < rate->rate * CEILING_FACTOR)
         rate->ceiling = rate->rate * CEILING_FACTOR;
@@ -129,8 +168,8 @@ static void second_turn(struct smpp_rate *rate, uint64_t now_ns)
     if (passed < SECOND_NS)
         return;
     double seconds = (double)passed / (double)SECOND_NS;
-    double last = (rate->answers - rate->queue_full) / seconds;
-    rate->measured += (last - rate->measured) * SMOOTHING;
+    rate->last = (rate->answers - rate->queue_full) / seconds;
+    rate->measured += (rate->last - rate->measured) * SMOOTHING;
     rate->answers = 0;
     rate->queue_full = 0;
     rate->second_ns = now_ns;

@@ -2,8 +2,10 @@
  *
  * A configured rate is kept evenly (SMSCs count in fixed seconds, so bursts are what gets
  * throttled). ESME_RTHROTTLED, or a storm of ESME_RMSGQFUL, pauses the account (1 s, doubling to
- * 30 s while nothing passes) and cuts the rate to 0.7; it grows again by 2 % a second. Counts
- * messages in SMS parts. */
+ * 30 s while nothing passes) and cuts the rate to 0.7; it grows again by 2 % a second. Without a
+ * configured rate the limit is what passed in the second before; when no second was seen yet, it is
+ * looked for from a few a second, doubling each second until the next throttle. Counts messages in
+ * SMS parts. */
 #ifndef IO_SMPP_RATE_H
 #define IO_SMPP_RATE_H
 
@@ -22,13 +24,15 @@ struct smpp_rate {
     double tokens;
     uint64_t filled_ns;
     uint64_t paused_until_ns;
+    bool searching;             /* the limit was met, and where it lies is not known */
     uint64_t pause_ns;          /* the next pause */
     uint64_t grown_ns;          /* last growth */
     uint64_t second_ns;         /* start of the second under count */
     uint32_t answers;           /* in it */
     uint32_t queue_full;        /* in it */
     uint64_t passed;            /* answers since the last pause that asked for none */
-    double measured;            /* answers a second that were not throttled, smoothed */
+    double last;                /* answers that were not throttled, in the last whole second */
+    double measured;            /* likewise, smoothed */
     struct counter throttled;   /* answers */
     struct counter queue_fulls; /* answers */
     struct counter pauses;

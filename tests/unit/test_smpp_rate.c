@@ -115,6 +115,43 @@ static void rate_settles_under_the_smscs_limit_and_recovers(void **state)
     assert_int_equal(smpp_rate_room(&rate, now_ns), UINT32_MAX);
 }
 
+/* Somebody else's traffic, or our own life before, used up what the SMSC takes: not one message of
+ * ours passes for a while. */
+static void limit_is_found_soon_when_the_first_message_is_throttled(void **state)
+{
+    (void)state;
+    static const uint32_t limits[] = { 20, 200, 3000 };
+    for (size_t i = 0; i < COUNT(limits); i++) {
+        struct smpp_rate rate;
+        uint64_t now_ns = 100 * SECOND;
+        smpp_rate_init(&rate, 0, now_ns);
+        struct outcome none = send_eagerly(&rate, 0, 2, &now_ns);
+        assert_int_equal(none.accepted, 0);
+        struct outcome found = send_eagerly(&rate, limits[i], 30, &now_ns);
+        assert_true(found.accepted > 30 * limits[i] / 3);
+        assert_true(found.throttled < found.accepted / 10);
+        struct outcome held = send_eagerly(&rate, limits[i], 60, &now_ns);
+        assert_true(held.accepted > 60 * limits[i] * 6 / 10);
+        assert_true(held.throttled < held.accepted / 10);
+        struct outcome open = send_eagerly(&rate, 60000, 120, &now_ns); /* the limit was lifted */
+        assert_int_equal(open.throttled, 0);
+        assert_int_equal(smpp_rate_room(&rate, now_ns), UINT32_MAX);
+    }
+}
+
+/* A few of the first window pass: they say nothing of what a second takes. */
+static void first_few_accepted_are_no_estimate(void **state)
+{
+    (void)state;
+    struct smpp_rate rate;
+    uint64_t now_ns = 100 * SECOND;
+    smpp_rate_init(&rate, 0, now_ns);
+    for (int i = 0; i < 10; i++)
+        smpp_rate_answer(&rate, i < 3 ? 0 : SMPP_RTHROTTLED, now_ns);
+    struct outcome found = send_eagerly(&rate, 200, 30, &now_ns);
+    assert_true(found.accepted > 30 * 200 / 3);
+}
+
 static void configured_rate_comes_back_after_a_throttle(void **state)
 {
     (void)state;
@@ -212,6 +249,8 @@ int main(void)
         cmocka_unit_test(throttle_pauses_once_for_a_whole_window),
         cmocka_unit_test(pause_doubles_to_30_s_while_nothing_passes),
         cmocka_unit_test(rate_settles_under_the_smscs_limit_and_recovers),
+        cmocka_unit_test(limit_is_found_soon_when_the_first_message_is_throttled),
+        cmocka_unit_test(first_few_accepted_are_no_estimate),
         cmocka_unit_test(configured_rate_comes_back_after_a_throttle),
         cmocka_unit_test(smsc_that_throttles_every_other_message_is_not_given_up),
         cmocka_unit_test(full_queue_of_one_destination_stops_nobody),

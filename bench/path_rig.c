@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#define NEAR_ADDR 0x0A630001u /* 10.99.0.1 */
-#define FAR_ADDR 0x0A630002u
+#define NEAR_ADDR ip_addr_v4(0x0A630001u) /* 10.99.0.1 */
+#define FAR_ADDR ip_addr_v4(0x0A630002u)
 #define SMSC_PORT 2775u
 #define EPOCH_MS 1795000000000ull /* a day in November 2026 */
 #define MS 1000000ull
@@ -123,8 +123,8 @@ static bool far_create(struct path_rig *rig, struct fault *fault)
     rig->fleet = fleet_create(&config, rig->now_ns, fault);
     if (rig->fleet == NULL)
         return false;
-    struct net_config net = { .addr = FAR_ADDR,
-                              .prefix_len = 24,
+    struct net_config net = { .addr4 = FAR_ADDR,
+                              .prefix4 = 24,
                               .mtu = 1500,
                               .seed = { 3, 7 },
                               .conn_cap = 16,

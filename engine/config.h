@@ -8,6 +8,7 @@
 
 #include "base/err.h"
 #include "base/fault.h"
+#include "io/net/ip.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -39,12 +40,12 @@ struct config_memory {
 
 /* One poll-mode port with its addresses. */
 struct config_port {
-    char *name;       /* ours, for metrics */
-    char *device;     /* DPDK: "0000:3b:00.0" or a vdev: "net_af_xdp0,iface=star0" */
-    uint32_t edge;    /* which edge polls it */
-    uint32_t address; /* IPv4, host order */
+    char *name;             /* ours, for metrics */
+    char *device;           /* DPDK: "0000:3b:00.0" or a vdev: "net_af_xdp0,iface=star0" */
+    uint32_t edge;          /* which edge polls it */
+    struct ip_addr address; /* IPv4 */
     uint8_t prefix_len;
-    uint32_t gateway; /* 0: none */
+    struct ip_addr gateway; /* none: only the link is reachable */
     uint16_t mtu;
 };
 
@@ -52,8 +53,8 @@ struct config_port {
  */
 struct config_account {
     char *name;
-    char *port;       /* name of a port above */
-    uint32_t address; /* SMSC, IPv4, host order */
+    char *port;             /* name of a port above */
+    struct ip_addr address; /* SMSC */
     uint16_t tcp_port;
     char *system_id;
     char *password_file; /* one line */

@@ -155,7 +155,8 @@ static enum err check_ports(const struct config *config, const struct config_whe
             return ERR_MALFORMED;
         }
         uint32_t mask = network_mask(port->prefix_len);
-        if (port->gateway != 0 && ((port->gateway ^ port->address) & mask) != 0) {
+        if (!ip_is_none(port->gateway) &&
+            ((ip_v4(port->gateway) ^ ip_v4(port->address)) & mask) != 0) {
             snprintf(path, sizeof path, "ports[%u].gateway", i);
             fault_set(fault,
                       "%s:%u: %s: is not on the port's own link; accepted: an address "
@@ -164,7 +165,7 @@ static enum err check_ports(const struct config *config, const struct config_whe
             return ERR_MALFORMED;
         }
         for (uint32_t j = 0; j < i; j++)
-            if (config->ports[j].address == port->address) {
+            if (ip_equal(config->ports[j].address, port->address)) {
                 snprintf(path, sizeof path, "ports[%u].address", i);
                 fault_set(fault,
                           "%s:%u: %s: is already that of ports[%u]; accepted: each address "

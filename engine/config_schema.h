@@ -16,8 +16,8 @@ enum setting_kind {
     SETTING_SECONDS,  /* number and unit; least, most and the field in seconds */
     SETTING_MILLIS,   /* number and unit; least, most and the field in milliseconds */
     SETTING_MEGA,     /* size with M or G; least, most and the field in MiB */
-    SETTING_IP4,      /* "192.0.2.1", host order; "none" is 0 when that is the default */
-    SETTING_IP4_NET,  /* "192.0.2.1/24": a uint32_t, and the length in `second` */
+    SETTING_IP4,      /* "192.0.2.1"; "none" when that is the default */
+    SETTING_IP4_NET,  /* "192.0.2.1/24": a struct ip_addr, and the length in `second` */
     SETTING_HOST,     /* IPv4 or IPv6 address, kept as text */
     SETTING_BOOL,     /* true, false */
     SETTING_CHOICE,   /* one of `choices`, the field is an enum */

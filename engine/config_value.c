@@ -106,32 +106,24 @@ static bool text_fits(const struct setting *setting, const char *text)
 
 static bool ip4_read(const struct setting *setting, const char *text, void *base)
 {
-    uint32_t *field = (uint32_t *)(void *)((char *)base + setting->offset);
-    struct in_addr address;
-    if (setting->initial != NULL && strcmp(text, setting->initial) == 0) {
-        *field = 0;
-        return true;
-    }
-    if (inet_pton(AF_INET, text, &address) != 1 || address.s_addr == 0)
+    struct ip_addr *field = (struct ip_addr *)(void *)((char *)base + setting->offset);
+    struct ip_addr addr = { { 0 } };
+    bool none = setting->initial != NULL && strcmp(text, setting->initial) == 0;
+    if (!none && (!ip_read(text, &addr) || !ip_is_v4(addr) || ip_v4(addr) == 0))
         return false;
-    *field = ntohl(address.s_addr);
+    *field = addr;
     return true;
 }
 
 static bool ip4_net_read(const struct setting *setting, const char *text, void *base)
 {
-    char host[INET_ADDRSTRLEN];
-    const char *slash = strchr(text, '/'), *rest;
-    uint64_t prefix_len;
-    if (slash == NULL || (size_t)(slash - text) >= sizeof host)
+    struct ip_addr addr;
+    uint8_t prefix_len;
+    if (!ip_prefix_read(text, &addr, &prefix_len) || !ip_is_v4(addr) || ip_v4(addr) == 0)
         return false;
-    memcpy(host, text, (size_t)(slash - text));
-    host[slash - text] = '\0';
-    if (!number_read(slash + 1, &prefix_len, &rest) || *rest != '\0' || prefix_len < 1 ||
-        prefix_len > 32)
-        return false;
-    *((uint8_t *)base + setting->second) = (uint8_t)prefix_len;
-    return ip4_read(setting, host, base);
+    *(struct ip_addr *)(void *)((char *)base + setting->offset) = addr;
+    *((uint8_t *)base + setting->second) = prefix_len;
+    return true;
 }
 
 static bool choice_read(const struct setting *setting, const char *text, void *base)

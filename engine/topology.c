@@ -289,9 +289,9 @@ static enum err ports_open(struct topology *topology, const struct topology_opti
         if (topology->ports[p] == NULL)
             return ERR_IO;
         struct net_config net = {
-            .addr = config->ports[p].address,
-            .prefix_len = config->ports[p].prefix_len,
-            .gateway = config->ports[p].gateway,
+            .addr4 = config->ports[p].address,
+            .prefix4 = config->ports[p].prefix_len,
+            .gateway4 = config->ports[p].gateway,
             .mtu = config->ports[p].mtu,
             .seed = { options->seed + p, ~options->seed },
             .numa_node = SOCKET_ID_ANY,

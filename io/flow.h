@@ -3,13 +3,13 @@
 #ifndef IO_FLOW_H
 #define IO_FLOW_H
 
-#include <stdint.h>
+#include "io/net/ip.h"
 
 #define FLOW_TABLE 128u /* entries of a NIC's redirection table: entry i names edge i mod edges */
 
-/* Host order; either side may come first. */
+/* Either side may come first; ports in host order. */
 struct flow {
-    uint32_t addr[2];
+    struct ip_addr addr[2]; /* of one family */
     uint16_t port[2];
 };
 

@@ -7,7 +7,6 @@
 #include <rte_eal.h>
 #include <rte_errno.h>
 
-#include <arpa/inet.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -47,26 +46,6 @@ static void nap(const struct stack *stack)
     wait_ns = wait_ns < NAP_NS_MAX ? wait_ns : NAP_NS_MAX;
     if (wait_ns > 0)
         nanosleep(&(struct timespec){ .tv_nsec = (long)wait_ns }, NULL);
-}
-
-/* A.B.C.D[/N] in host order. */
-static bool read_address(const char *text, uint32_t *addr, uint8_t *prefix_len)
-{
-    char host[FLEET_TEXT_CAP];
-    struct in_addr in;
-    const char *slash = strchr(text, '/');
-    snprintf(host, sizeof host, "%.*s", slash != NULL ? (int)(slash - text) : (int)strlen(text),
-             text);
-    unsigned long len = 32;
-    char *end = NULL;
-    if (slash != NULL)
-        len = strtoul(slash + 1, &end, 10);
-    if (inet_pton(AF_INET, host, &in) != 1 || (end != NULL && (*end != '\0' || len < 1)) ||
-        len > 32)
-        return false;
-    *addr = ntohl(in.s_addr);
-    *prefix_len = (uint8_t)len;
-    return true;
 }
 
 /* The CPUs we may use, all for the one lcore. */
@@ -120,12 +99,11 @@ static bool start(struct stack *stack, struct fault *fault)
 {
     const struct fleet_options *options = stack->run->options;
     struct net_config config = { .numa_node = SOCKET_ID_ANY, .conn_cap = 2 * FLEET_NET_PEERS };
-    uint8_t unused;
-    if (!read_address(options->address, &config.addr, &config.prefix_len)) {
+    if (!ip_prefix_read(options->address, &config.addr4, &config.prefix4)) {
         fault_set(fault, "--address \"%s\": not like 10.98.0.2/24", options->address);
         return false;
     }
-    if (options->gateway[0] != '\0' && !read_address(options->gateway, &config.gateway, &unused)) {
+    if (options->gateway[0] != '\0' && !ip_read(options->gateway, &config.gateway4)) {
         fault_set(fault, "--gateway \"%s\": not like 10.98.0.1", options->gateway);
         return false;
     }

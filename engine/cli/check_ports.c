@@ -64,11 +64,11 @@ static void check_device(struct findings *findings, const char *subject, const c
 }
 
 /* An address that the kernel holds too is answered by both: connections die by RST. */
-static void check_address(struct findings *findings, const char *subject, uint32_t address)
+static void check_address(struct findings *findings, const char *subject, struct ip_addr address)
 {
     struct ifaddrs *all = NULL;
     char text[INET_ADDRSTRLEN];
-    struct in_addr ours = { .s_addr = htonl(address) };
+    struct in_addr ours = { .s_addr = htonl(ip_v4(address)) };
     if (getifaddrs(&all) != 0)
         return;
     inet_ntop(AF_INET, &ours, text, sizeof text);

@@ -72,8 +72,8 @@ void arp_fini(struct net *net)
 
 static struct neighbour *bucket_of(const struct net *net, uint32_t addr)
 {
-    const uint64_t words[2] = { addr, 0 };
-    uint64_t hash = siphash_words(net->config.seed, words, 1, 3);
+    const uint64_t word = addr;
+    uint64_t hash = siphash_words(net->config.seed, &word, 1, 1, 3);
     return &net->arp.neighbours[(hash & (net->arp.bucket_count - 1)) * ARP_WAYS];
 }
 
@@ -132,7 +132,7 @@ static void packet_send(struct net *net, const struct arp_packet *packet, const 
 static void neighbour_ask(struct net *net, struct neighbour *neighbour, uint64_t now_ns)
 {
     struct arp_packet packet = { .oper = ARP_REQUEST,
-                                 .sender_addr = net->config.addr,
+                                 .sender_addr = ip_v4(net->config.addr4),
                                  .target_addr = neighbour->addr };
     memcpy(packet.sender_mac, net->port->mac, ETH_ADDR_LEN);
     packet_send(net, &packet, eth_broadcast);
@@ -156,7 +156,7 @@ static void neighbour_learn(struct net *net, struct neighbour *neighbour, const 
 static void arp_answer(struct net *net, const struct arp_packet *request)
 {
     struct arp_packet reply = { .oper = ARP_REPLY,
-                                .sender_addr = net->config.addr,
+                                .sender_addr = ip_v4(net->config.addr4),
                                 .target_addr = request->sender_addr };
     memcpy(reply.sender_mac, net->port->mac, ETH_ADDR_LEN);
     memcpy(reply.target_mac, request->sender_mac, ETH_ADDR_LEN);
@@ -168,9 +168,9 @@ static enum net_counter arp_step(struct net *net, const struct arp_packet *packe
 {
     if (eth_is_group(packet->sender_mac))
         return NET_ARP_MALFORMED;
-    if (packet->sender_addr == net->config.addr)
+    if (packet->sender_addr == ip_v4(net->config.addr4))
         return NET_ARP_CONFLICT;
-    bool to_us = packet->target_addr == net->config.addr;
+    bool to_us = packet->target_addr == ip_v4(net->config.addr4);
     bool request = packet->oper == ARP_REQUEST;
 
     /* RFC 826: whoever is known is updated by any packet; only who asks for us is added. */

@@ -7,6 +7,7 @@
 #define IO_NET_CHECKSUM_H
 
 #include "base/span.h"
+#include "io/net/ip.h"
 
 #include <rte_byteorder.h>
 
@@ -32,11 +33,14 @@ static inline uint64_t checksum_add(uint64_t sum, struct span in)
     return checksum_carry(sum, word);
 }
 
-/* The pseudo-header of TCP over IPv4 (RFC 9293 §3.1); addresses and length in host order. */
-static inline uint64_t checksum_pseudo(uint32_t src, uint32_t dst, uint8_t protocol, uint16_t len)
+/* The pseudo-header of either family (RFC 9293 §3.1, RFC 8200 §8.1), length in host order. What an
+ * IPv4-mapped address has before the IPv4 address is ffff, which counts for nothing in this sum. */
+static inline uint64_t checksum_pseudo(struct ip_addr src, struct ip_addr dst, uint8_t protocol,
+                                       uint16_t len)
 {
-    uint64_t sum = (uint64_t)rte_cpu_to_be_32(src) + rte_cpu_to_be_32(dst);
-    return sum + rte_cpu_to_be_16(protocol) + rte_cpu_to_be_16(len);
+    uint64_t sum = checksum_carry(ip_word(src, 0), ip_word(src, 1));
+    sum = checksum_carry(checksum_carry(sum, ip_word(dst, 0)), ip_word(dst, 1));
+    return checksum_carry(sum, (uint64_t)rte_cpu_to_be_16(protocol) + rte_cpu_to_be_16(len));
 }
 
 /* The sum itself, not complemented, in host order: 0xffff over octets whose checksum is right. */

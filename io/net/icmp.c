@@ -42,7 +42,7 @@ enum err icmp_quote_read(struct span in, uint32_t src, struct icmp_quote *out)
     uint8_t protocol = reader_u8(&r);
     reader_u16(&r); /* checksum */
     uint32_t quoted_src = reader_u32(&r);
-    out->dst = reader_u32(&r);
+    out->dst = ip_addr_v4(reader_u32(&r));
     size_t header_len = (first & 0xfu) * 4;
     if (r.err == ERR_OK && (first >> 4 != 4 || header_len < IP4_HEADER_LEN))
         return ERR_MALFORMED;
@@ -52,7 +52,7 @@ enum err icmp_quote_read(struct span in, uint32_t src, struct icmp_quote *out)
     out->seq = reader_u32(&r);
     if (r.err != ERR_OK)
         return r.err;
-    bool ours = quoted_src == src && protocol == IP4_PROTOCOL_TCP && (fragment & 0x1fff) == 0;
+    bool ours = quoted_src == src && protocol == IP_PROTOCOL_TCP && (fragment & 0x1fff) == 0;
     return ours ? ERR_OK : ERR_UNSUPPORTED;
 }
 
@@ -71,7 +71,7 @@ static void echo_answer(struct net *net, struct rte_mbuf *frame, const struct ic
         icmp_header_write(&w, &header, data);
         writer_bytes(&w, data);
         if (w.err == ERR_OK)
-            ip4_send(net, answer, IP4_PROTOCOL_ICMP, src, now_ns);
+            ip4_send(net, answer, IP_PROTOCOL_ICMP, src, now_ns);
         else
             net_drop(net, answer, NET_ICMP_MALFORMED);
     }
@@ -82,7 +82,7 @@ static enum net_counter unreachable_step(struct net *net, const struct icmp_head
                                          struct span data, uint64_t now_ns)
 {
     struct icmp_quote quote;
-    enum err err = icmp_quote_read(data, net->config.addr, &quote);
+    enum err err = icmp_quote_read(data, ip_v4(net->config.addr4), &quote);
     if (err != ERR_OK)
         return err == ERR_UNSUPPORTED ? NET_ICMP_UNBELIEVED : NET_ICMP_MALFORMED;
     if (header->code == ICMP_CODE_TOO_BIG) {

@@ -7,6 +7,7 @@
 #define IO_NET_ICMP_H
 
 #include "io/frame.h"
+#include "io/net/ip.h"
 
 #define ICMP_HEADER_LEN 8
 #define ICMP_ECHO_REPLY 0
@@ -25,7 +26,7 @@ struct icmp_header {
 
 /* An ICMP error's quotation of a TCP segment. */
 struct icmp_quote {
-    uint32_t dst;
+    struct ip_addr dst;
     uint16_t src_port;
     uint16_t dst_port;
     uint32_t seq;

@@ -79,18 +79,20 @@ void ip4_header_write(struct writer *out, const struct ip4_header *header)
 
 static uint32_t subnet_mask(const struct net *net)
 {
-    return (uint32_t)(0xffffffffull << (32 - net->config.prefix_len));
+    return (uint32_t)(0xffffffffull << (32 - net->config.prefix4));
 }
 
 static bool on_link(const struct net *net, uint32_t addr)
 {
-    return ((addr ^ net->config.addr) & subnet_mask(net)) == 0;
+    return ((addr ^ ip_v4(net->config.addr4)) & subnet_mask(net)) == 0;
 }
 
 /* 0 when there is none. */
 static uint32_t next_hop(const struct net *net, uint32_t dst)
 {
-    return on_link(net, dst) ? dst : net->config.gateway;
+    if (on_link(net, dst))
+        return dst;
+    return ip_is_none(net->config.gateway4) ? 0 : ip_v4(net->config.gateway4);
 }
 
 bool ip4_routed(const struct net *net, uint32_t dst)
@@ -111,7 +113,7 @@ void ip4_doubt(struct net *net, uint32_t dst)
 bool ip4_martian(const struct net *net, uint32_t src)
 {
     uint32_t net_part = src >> 24;
-    if (net_part == 0 || net_part == 127 || net_part >= 224 || src == net->config.addr)
+    if (net_part == 0 || net_part == 127 || net_part >= 224 || src == ip_v4(net->config.addr4))
         return true;
     uint32_t host_mask = ~subnet_mask(net);
     return host_mask > 1 && on_link(net, src) && (src & host_mask) == host_mask;
@@ -120,7 +122,7 @@ bool ip4_martian(const struct net *net, uint32_t src)
 /* What a sound header is dropped as; NET_COUNTER_COUNT when it is for us. */
 static enum net_counter ip4_refusal(const struct net *net, const struct ip4_header *header)
 {
-    if (header->dst != net->config.addr)
+    if (header->dst != ip_v4(net->config.addr4))
         return NET_IP4_FOREIGN; /* broadcasts too: we serve nothing by broadcast */
     if (ip4_martian(net, header->src))
         return NET_IP4_MARTIAN;
@@ -147,10 +149,10 @@ void ip4_rx(struct net *net, struct rte_mbuf *frame, uint64_t now_ns)
     frame_trim(frame, header.total_len);
     frame_strip(frame, header.header_len);
     switch (header.protocol) {
-    case IP4_PROTOCOL_TCP:
-        tcp_rx(net, frame, header.src, now_ns);
+    case IP_PROTOCOL_TCP:
+        tcp_rx(net, frame, ip_addr_v4(header.src), now_ns);
         return;
-    case IP4_PROTOCOL_ICMP:
+    case IP_PROTOCOL_ICMP:
         icmp_rx(net, frame, header.src, now_ns);
         return;
     default:
@@ -171,7 +173,7 @@ void ip4_send(struct net *net, struct rte_mbuf *frame, uint8_t protocol, uint32_
                                  .fragment = IP4_DF,
                                  .ttl = IP4_TTL,
                                  .protocol = protocol,
-                                 .src = net->config.addr,
+                                 .src = ip_v4(net->config.addr4),
                                  .dst = dst };
     struct writer w = frame_prepend(frame, IP4_HEADER_LEN);
     ip4_header_write(&w, &header);

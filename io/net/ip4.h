@@ -8,10 +8,9 @@
 #define IO_NET_IP4_H
 
 #include "io/frame.h"
+#include "io/net/ip.h"
 
 #define IP4_HEADER_LEN 20
-#define IP4_PROTOCOL_ICMP 1
-#define IP4_PROTOCOL_TCP 6
 #define IP4_LEN_MIN 68 /* what every link carries (RFC 791) */
 
 struct net;

@@ -45,11 +45,12 @@ static struct net_config with_defaults(const struct net_config *given, const str
 
 static bool config_sound(const struct net_config *config, struct fault *fault)
 {
-    if (config->addr == 0 || config->addr >> 28 >= 0xe || config->addr >> 24 == 127)
-        fault_set(fault, "address %u.%u.%u.%u: not a host's address", config->addr >> 24,
-                  config->addr >> 16 & 0xff, config->addr >> 8 & 0xff, config->addr & 0xff);
-    else if (config->prefix_len < 1 || config->prefix_len > 32)
-        fault_set(fault, "prefix length %u: must be 1 to 32", config->prefix_len);
+    uint32_t addr4 = ip_v4(config->addr4);
+    char text[IP_TEXT_CAP];
+    if (!ip_is_v4(config->addr4) || addr4 == 0 || addr4 >> 28 >= 0xe || addr4 >> 24 == 127)
+        fault_set(fault, "address %s: not a host's address", ip_write(config->addr4, text));
+    else if (config->prefix4 < 1 || config->prefix4 > 32)
+        fault_set(fault, "prefix length %u: must be 1 to 32", config->prefix4);
     else if (config->mtu < MSS_MIN_MTU || config->mtu > FRAME_CAP - ETH_HEADER_LEN)
         fault_set(fault, "MTU %u: must be %u to %u", config->mtu, MSS_MIN_MTU,
                   FRAME_CAP - ETH_HEADER_LEN);

@@ -11,18 +11,19 @@
 #define IO_NET_NET_H
 
 #include "base/fault.h"
+#include "io/net/ip.h"
 #include "io/port.h"
 
 struct net;
 
-/* Zero in a field with a default means the default. Addresses are in host order. */
+/* Zero in a field with a default means the default. */
 struct net_config {
-    uint32_t addr;      /* ours */
-    uint8_t prefix_len; /* of the subnet on the link, 1..32 */
-    uint32_t gateway;   /* 0: none; only the subnet is reachable */
-    uint16_t mtu;       /* the port's; never above it */
-    uint64_t seed[2];   /* secret and random: ISNs, ports, table hash */
-    int numa_node;      /* SOCKET_ID_ANY is fine */
+    struct ip_addr addr4;    /* ours */
+    uint8_t prefix4;         /* of the subnet on the link, 1..32 */
+    struct ip_addr gateway4; /* none: only the subnet is reachable */
+    uint16_t mtu;            /* the port's; never above it */
+    uint64_t seed[2];        /* secret and random: ISNs, ports, table hash */
+    int numa_node;           /* SOCKET_ID_ANY is fine */
 
     uint32_t conn_cap;      /* 1,024; connections, those in TIME-WAIT included */
     uint32_t half_open_cap; /* a quarter of conn_cap; accepted but not yet established */

@@ -1,7 +1,6 @@
 /* The calls of io/tcp/tcp.h. */
 #include "io/tcp/tcp.h"
 
-#include "io/net/ip4.h"
 #include "io/net/siphash.h"
 #include "io/tcp/tcp_conn.h"
 
@@ -12,10 +11,12 @@
 /* RFC 6528 §3: a clock of 4 µs plus a keyed function of the addresses. */
 static uint32_t isn(const struct net *net, const struct tcp_conn *conn, uint64_t now_ns)
 {
-    const uint64_t words[2] = { (uint64_t)net->config.addr << 32 | conn->peer_addr,
+    struct ip_addr local = ip_source(net, conn->peer_addr);
+    const uint64_t words[5] = { ip_word(local, 0), ip_word(local, 1), ip_word(conn->peer_addr, 0),
+                                ip_word(conn->peer_addr, 1),
                                 (uint64_t)conn->peer_port << 16 | conn->local_port };
     const uint64_t key[2] = { net->config.seed[1], net->config.seed[0] ^ UINT64_MAX };
-    return (uint32_t)(siphash_words(key, words, 2, 4) + now_ns / ISN_TICK_NS);
+    return (uint32_t)(siphash_words(key, words, COUNT(words), 2, 4) + now_ns / ISN_TICK_NS);
 }
 
 void tcp_conn_begin(struct tcp_conn *conn, uint64_t now_ns)
@@ -37,8 +38,9 @@ void tcp_conn_begin(struct tcp_conn *conn, uint64_t now_ns)
  * there is none. */
 static uint16_t port_choose(struct net *net, struct tcp_endpoint peer)
 {
-    const uint64_t words[2] = { peer.addr, peer.port };
-    uint64_t start = siphash_words(net->config.seed, words, 2, 4) + net->tcp.port_next;
+    const uint64_t words[3] = { ip_word(peer.addr, 0), ip_word(peer.addr, 1), peer.port };
+    uint64_t start =
+        siphash_words(net->config.seed, words, COUNT(words), 2, 4) + net->tcp.port_next;
     for (uint32_t i = 0; i < PORT_COUNT; i++) {
         uint16_t port = (uint16_t)(PORT_FIRST + (start + i) % PORT_COUNT);
         uint32_t hash = tcp_hash(net, peer.addr, peer.port, port);
@@ -67,7 +69,7 @@ struct tcp_conn *tcp_connect(struct net *net, struct tcp_endpoint peer, const st
     tcp_conn_begin(conn, now_ns);
     tcp_conn_set_state(conn, TCP_SYN_SENT);
     net_count(net, NET_TCP_CONNECTS);
-    if (!ip4_routed(net, peer.addr) || ip4_martian(net, peer.addr))
+    if (!ip_routed(net, peer.addr) || ip_martian(net, peer.addr))
         tcp_life_arm(conn, 0, now_ns); /* the next turn says that it is unreachable */
     return conn;
 }
@@ -174,5 +176,6 @@ struct tcp_endpoint tcp_peer(const struct tcp_conn *conn)
 
 struct tcp_endpoint tcp_local(const struct tcp_conn *conn)
 {
-    return (struct tcp_endpoint){ .addr = conn->net->config.addr, .port = conn->local_port };
+    return (struct tcp_endpoint){ .addr = ip_source(conn->net, conn->peer_addr),
+                                  .port = conn->local_port };
 }

@@ -15,10 +15,9 @@
 
 struct tcp_conn;
 
-/* Host order. */
 struct tcp_endpoint {
-    uint32_t addr;
-    uint16_t port;
+    struct ip_addr addr;
+    uint16_t port; /* host order */
 };
 
 /* None may be NULL. */

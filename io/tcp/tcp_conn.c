@@ -56,14 +56,15 @@ void tcp_fini(struct net *net)
     rte_free(tcp->slots);
 }
 
-uint32_t tcp_hash(const struct net *net, uint32_t peer_addr, uint16_t peer_port,
+uint32_t tcp_hash(const struct net *net, struct ip_addr peer_addr, uint16_t peer_port,
                   uint16_t local_port)
 {
-    const uint64_t words[2] = { peer_addr, (uint64_t)peer_port << 16 | local_port };
-    return (uint32_t)siphash_words(net->config.seed, words, 1, 3);
+    const uint64_t words[3] = { ip_word(peer_addr, 0), ip_word(peer_addr, 1),
+                                (uint64_t)peer_port << 16 | local_port };
+    return (uint32_t)siphash_words(net->config.seed, words, COUNT(words), 1, 3);
 }
 
-struct tcp_conn *tcp_conn_find(const struct net *net, uint32_t hash, uint32_t peer_addr,
+struct tcp_conn *tcp_conn_find(const struct net *net, uint32_t hash, struct ip_addr peer_addr,
                                uint16_t peer_port, uint16_t local_port)
 {
     const struct tcp_table *tcp = &net->tcp;
@@ -74,7 +75,7 @@ struct tcp_conn *tcp_conn_find(const struct net *net, uint32_t hash, uint32_t pe
         if (slot->hash != hash)
             continue;
         struct tcp_conn *conn = &tcp->conns[slot->conn - 1];
-        if (conn->peer_addr == peer_addr && conn->peer_port == peer_port &&
+        if (ip_equal(conn->peer_addr, peer_addr) && conn->peer_port == peer_port &&
             conn->local_port == local_port)
             return conn;
     }
@@ -139,7 +140,7 @@ static void conn_detach(struct tcp_conn *conn)
     wheel_disarm(&net->wheel, &conn->life_timer);
 }
 
-struct tcp_conn *tcp_conn_take(struct net *net, uint32_t peer_addr, uint16_t peer_port,
+struct tcp_conn *tcp_conn_take(struct net *net, struct ip_addr peer_addr, uint16_t peer_port,
                                uint16_t local_port, uint64_t now_ns)
 {
     struct tcp_table *tcp = &net->tcp;

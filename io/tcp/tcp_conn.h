@@ -3,6 +3,7 @@
 #define IO_TCP_TCP_CONN_H
 
 #include "io/net/icmp.h"
+#include "io/net/ip_route.h"
 #include "io/net/net_state.h"
 #include "io/tcp/tcp_seq.h"
 #include "io/tcp/tcp_wire.h"
@@ -26,7 +27,7 @@ struct tcp_conn {
     const struct tcp_app *app; /* NULL: nobody is to be called (yet, or any more) */
     void *ctx;
 
-    uint32_t peer_addr;
+    struct ip_addr peer_addr;
     uint16_t peer_port;
     uint16_t local_port;
     uint32_t hash;
@@ -108,12 +109,12 @@ static_assert(sizeof(struct tcp_conn) <= 512 - 2 * sizeof(struct tcp_slot), "des
 /* tcp_conn.c: memory, table, ends. */
 MUST_CHECK bool tcp_init(struct net *net);
 void tcp_fini(struct net *net);
-uint32_t tcp_hash(const struct net *net, uint32_t peer_addr, uint16_t peer_port,
+uint32_t tcp_hash(const struct net *net, struct ip_addr peer_addr, uint16_t peer_port,
                   uint16_t local_port);
-struct tcp_conn *tcp_conn_find(const struct net *net, uint32_t hash, uint32_t peer_addr,
+struct tcp_conn *tcp_conn_find(const struct net *net, uint32_t hash, struct ip_addr peer_addr,
                                uint16_t peer_port, uint16_t local_port);
 /* A connection in the table, in TCP_CLOSED, all zero else; NULL when full. */
-struct tcp_conn *tcp_conn_take(struct net *net, uint32_t peer_addr, uint16_t peer_port,
+struct tcp_conn *tcp_conn_take(struct net *net, struct ip_addr peer_addr, uint16_t peer_port,
                                uint16_t local_port, uint64_t now_ns);
 /* tcp.c: sequence numbers, queue and time-out of a connection about to begin. */
 void tcp_conn_begin(struct tcp_conn *conn, uint64_t now_ns);
@@ -133,7 +134,7 @@ void tcp_conn_set_state(struct tcp_conn *conn, enum tcp_state state);
 struct tcp_listener *tcp_listener_find(struct net *net, uint16_t port);
 
 /* tcp_input.c */
-void tcp_rx(struct net *net, struct rte_mbuf *frame, uint32_t src, uint64_t now_ns);
+void tcp_rx(struct net *net, struct rte_mbuf *frame, struct ip_addr src, uint64_t now_ns);
 
 /* tcp_icmp.c: whether the quotation was believed. */
 bool tcp_too_big(struct net *net, const struct icmp_quote *quote, uint16_t mtu, uint64_t now_ns);
@@ -148,7 +149,7 @@ void tcp_flush(struct net *net, uint64_t now_ns);
 bool tcp_busy(const struct net *net);
 uint32_t tcp_window(const struct tcp_conn *conn);
 /* RST for a segment that belongs to no connection (RFC 9293 §3.10.7.1). */
-void tcp_refuse(struct net *net, uint32_t dst, const struct tcp_header *in, uint32_t in_len,
+void tcp_refuse(struct net *net, struct ip_addr dst, const struct tcp_header *in, uint32_t in_len,
                 uint64_t now_ns);
 void tcp_send_rst(struct tcp_conn *conn, uint64_t now_ns);
 void tcp_send_keep_alive(struct tcp_conn *conn, uint64_t now_ns);

@@ -1,8 +1,6 @@
 /* What ICMP errors do to a connection: little, and only when they quote what is under way (RFC 5927). */
-#include "io/net/ip4.h"
 #include "io/tcp/tcp_conn.h"
 
-#define SEGMENT_OVERHEAD (IP4_HEADER_LEN + TCP_HEADER_LEN)
 #define MTU_MIN 552u /* nobody is to make us send crumbs */
 #define CODE_PROTOCOL 2
 #define CODE_PORT 3
@@ -21,7 +19,7 @@ static struct tcp_conn *quoted_conn(const struct net *net, const struct icmp_quo
 bool tcp_too_big(struct net *net, const struct icmp_quote *quote, uint16_t mtu, uint64_t now_ns)
 {
     struct tcp_conn *conn = quoted_conn(net, quote);
-    uint32_t mss = (mtu < MTU_MIN ? MTU_MIN : mtu) - SEGMENT_OVERHEAD;
+    uint32_t mss = (mtu < MTU_MIN ? MTU_MIN : mtu) - ip_overhead(quote->dst) - TCP_HEADER_LEN;
     if (conn == NULL || !tcp_synchronised(conn) || mss >= conn->mss)
         return false;
     conn->mss = (uint16_t)mss;

@@ -1,17 +1,15 @@
 /* Segments in: RFC 9293 §3.10.7, with the checks of RFC 5961. */
 #include "io/net/checksum.h"
-#include "io/net/ip4.h"
 #include "io/tcp/tcp_conn.h"
 
 #define CHALLENGES_PER_S 10u
-#define SEGMENT_OVERHEAD (IP4_HEADER_LEN + TCP_HEADER_LEN)
 #define SECOND_NS 1000000000u
 
 /* A segment being looked at; `frame` holds its payload. */
 struct segment {
     struct tcp_header header;
     struct rte_mbuf *frame;
-    uint32_t src;
+    struct ip_addr src;
     uint32_t len;     /* of the payload */
     uint32_t seq_len; /* with SYN and FIN */
 };
@@ -52,7 +50,8 @@ static void challenge(struct tcp_conn *conn, uint64_t now_ns)
 static void syn_take(struct tcp_conn *conn, const struct tcp_header *header)
 {
     uint32_t mss = header->has_mss ? header->mss : TCP_MSS_DEFAULT;
-    uint32_t mss_max = conn->net->config.mtu - SEGMENT_OVERHEAD;
+    uint32_t overhead = ip_overhead(conn->peer_addr) + TCP_HEADER_LEN;
+    uint32_t mss_max = conn->net->config.mtu - overhead;
     mss = mss < TCP_SEND_MSS_MIN ? TCP_SEND_MSS_MIN : mss;
     conn->mss = (uint16_t)(mss > mss_max ? mss_max : mss);
     conn->wscale_agreed = header->has_wscale;
@@ -419,18 +418,18 @@ static bool flags_sound(uint8_t flags)
     return (flags & (TCP_SYN | TCP_RST | TCP_ACK)) != 0;
 }
 
-static bool checksum_good(const struct net *net, const struct rte_mbuf *frame, uint32_t src)
+static bool checksum_good(const struct net *net, const struct rte_mbuf *frame, struct ip_addr src)
 {
     if ((net->port->offloads & PORT_RX_TCP_CHECKSUM) != 0) {
         uint64_t verdict = frame->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK;
         if (verdict == RTE_MBUF_F_RX_L4_CKSUM_GOOD)
             return true;
     }
-    uint64_t sum = checksum_pseudo(src, net->config.addr, IP4_PROTOCOL_TCP, frame->data_len);
+    uint64_t sum = checksum_pseudo(src, ip_source(net, src), IP_PROTOCOL_TCP, frame->data_len);
     return checksum_right(checksum_add(sum, frame_bytes(frame)));
 }
 
-void tcp_rx(struct net *net, struct rte_mbuf *frame, uint32_t src, uint64_t now_ns)
+void tcp_rx(struct net *net, struct rte_mbuf *frame, struct ip_addr src, uint64_t now_ns)
 {
     struct segment segment = { .frame = frame, .src = src };
     struct tcp_header *header = &segment.header;

@@ -1,11 +1,9 @@
 /* Segments out: made at the flush, from references to chunks, as few as hold what is due. */
 #include "io/net/checksum.h"
 #include "io/net/eth.h"
-#include "io/net/ip4.h"
 #include "io/tcp/tcp_conn.h"
 
 #define RST_PER_S 1000u
-#define SEGMENT_OVERHEAD (IP4_HEADER_LEN + TCP_HEADER_LEN)
 #define NO_FRAME_RETRY_NS TCP_NS_PER_MS
 
 static uint32_t min_u32(uint32_t a, uint32_t b)
@@ -37,14 +35,16 @@ static uint16_t window_field(struct tcp_conn *conn, bool syn)
 }
 
 /* Fills the checksum in, or leaves the pseudo-header's sum for the port to go on with. */
-static void checksum_fill(struct net *net, struct rte_mbuf *frame, uint32_t dst, uint8_t header_len)
+static void checksum_fill(struct net *net, struct rte_mbuf *frame, struct ip_addr dst,
+                          uint8_t header_len)
 {
-    uint64_t sum = checksum_pseudo(net->config.addr, dst, IP4_PROTOCOL_TCP, frame->data_len);
+    uint64_t sum = checksum_pseudo(ip_source(net, dst), dst, IP_PROTOCOL_TCP, frame->data_len);
     uint16_t field;
     if ((net->port->offloads & PORT_TX_TCP_CHECKSUM) != 0) {
-        frame->ol_flags |= RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_TCP_CKSUM;
+        frame->ol_flags |=
+            (ip_is_v4(dst) ? RTE_MBUF_F_TX_IPV4 : RTE_MBUF_F_TX_IPV6) | RTE_MBUF_F_TX_TCP_CKSUM;
         frame->l2_len = ETH_HEADER_LEN;
-        frame->l3_len = IP4_HEADER_LEN;
+        frame->l3_len = ip_overhead(dst);
         frame->l4_len = header_len;
         field = checksum_fold(sum);
     } else {
@@ -57,13 +57,13 @@ static void checksum_fill(struct net *net, struct rte_mbuf *frame, uint32_t dst,
 
 /* Sends a frame that holds the payload. */
 static void header_send(struct net *net, struct rte_mbuf *frame, const struct tcp_header *header,
-                        uint32_t dst, uint64_t now_ns)
+                        struct ip_addr dst, uint64_t now_ns)
 {
     uint8_t header_len = tcp_header_len(header);
     struct writer w = frame_prepend(frame, header_len);
     tcp_header_write(&w, header);
     checksum_fill(net, frame, dst, header_len);
-    ip4_send(net, frame, IP4_PROTOCOL_TCP, dst, now_ns);
+    ip_send(net, frame, IP_PROTOCOL_TCP, dst, now_ns);
 }
 
 static struct tcp_header header_of(struct tcp_conn *conn, uint32_t seq, uint8_t flags)
@@ -74,7 +74,8 @@ static struct tcp_header header_of(struct tcp_conn *conn, uint32_t seq, uint8_t 
     bool syn = (flags & TCP_SYN) != 0;
     if (syn) {
         header.has_mss = true;
-        header.mss = (uint16_t)(conn->net->config.mtu - SEGMENT_OVERHEAD);
+        header.mss =
+            (uint16_t)(conn->net->config.mtu - ip_overhead(conn->peer_addr) - TCP_HEADER_LEN);
         /* In a SYN|ACK only in answer to one (RFC 7323 §2.2): rcv_wscale is 0 otherwise. */
         header.has_wscale = (flags & TCP_ACK) == 0 || conn->wscale_agreed;
         header.wscale = conn->rcv_wscale;
@@ -297,7 +298,7 @@ void tcp_send_rst(struct tcp_conn *conn, uint64_t now_ns)
     segment_send(conn, empty_seq(conn), 0, TCP_RST | TCP_ACK, now_ns);
 }
 
-void tcp_refuse(struct net *net, uint32_t dst, const struct tcp_header *in, uint32_t in_len,
+void tcp_refuse(struct net *net, struct ip_addr dst, const struct tcp_header *in, uint32_t in_len,
                 uint64_t now_ns)
 {
     if (!net_budget_take(&net->rst_budget, RST_PER_S, now_ns)) {

@@ -98,7 +98,7 @@ static void retransmit_timer(struct tcp_conn *conn, uint64_t now_ns)
         conn->rtt_timing = false;
         conn->resend_head = false;
         if (conn->backoff > 0)
-            ip4_doubt(conn->net, conn->peer_addr);
+            ip_doubt(conn->net, conn->peer_addr);
         conn->syn_resent = conn->syn_resent || !tcp_synchronised(conn);
     }
     if (conn->backoff < BACKOFF_MAX)
@@ -150,8 +150,8 @@ static void life_timer(struct tcp_conn *conn, uint64_t now_ns)
     case TCP_SYN_SENT:
     case TCP_SYN_RECEIVED:
         net_count(conn->net, NET_TCP_TIMEOUTS);
-        tcp_conn_end(conn, ip4_next_hop_known(conn->net, conn->peer_addr) ? ERR_TIMEOUT
-                                                                          : ERR_UNREACHABLE);
+        tcp_conn_end(conn,
+                     ip_next_hop_known(conn->net, conn->peer_addr) ? ERR_TIMEOUT : ERR_UNREACHABLE);
         return;
     case TCP_ESTABLISHED:
     case TCP_CLOSE_WAIT:

@@ -12,7 +12,6 @@
 
 #include <rte_eal.h>
 
-#include <arpa/inet.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -250,12 +249,12 @@ static uint64_t number_read(const char *text, uint64_t most)
     return value;
 }
 
-static uint32_t addr_read(const char *text)
+static struct ip_addr addr_read(const char *text)
 {
-    struct in_addr addr;
-    if (inet_pton(AF_INET, text, &addr) != 1)
+    struct ip_addr addr;
+    if (!ip_read(text, &addr))
         fail("an address is wanted, like 10.99.0.1");
-    return ntohl(addr.s_addr);
+    return addr;
 }
 
 static void eal_start(void)
@@ -284,7 +283,7 @@ struct settings {
     const char *device;
     char *addr;
     uint32_t loss_ppm;
-    uint32_t gateway;
+    struct ip_addr gateway;
 };
 
 static struct port *port_open(const struct settings *settings, struct port **impair)
@@ -307,18 +306,14 @@ static struct port *port_open(const struct settings *settings, struct port **imp
 static void echo_open(struct echo *echo, const struct settings *settings, struct port *port)
 {
     struct fault fault = { "" };
-    char *slash = strchr(settings->addr, '/');
-    if (slash == NULL)
-        fail("the address lacks its prefix length, like 10.99.0.1/24");
-    *slash = '\0';
-    struct net_config config = { .addr = addr_read(settings->addr),
-                                 .prefix_len = (uint8_t)number_read(slash + 1, 32),
-                                 .gateway = settings->gateway,
+    struct net_config config = { .gateway4 = settings->gateway,
                                  .numa_node = SOCKET_ID_ANY,
                                  .conn_cap = CONNS,
                                  .half_open_cap = CONNS,
                                  .time_wait_ms = 2000,
                                  .held_cap = 8192 };
+    if (!ip_prefix_read(settings->addr, &config.addr4, &config.prefix4))
+        fail("an address with its prefix length is wanted, like 10.99.0.1/24");
     if (getrandom(config.seed, sizeof config.seed, 0) != sizeof config.seed)
         fail("no random numbers");
     echo->now_ns = clock_ns();

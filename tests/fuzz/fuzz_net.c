@@ -54,9 +54,10 @@ static void look(struct fuzz_port *fuzz, struct span in)
         return;
     ASSERT(ip4_header_read(packet, &ip) == ERR_OK && ip.total_len == packet.len);
     struct span segment = span_after(packet, ip.header_len);
-    if (ip.protocol != IP4_PROTOCOL_TCP)
+    if (ip.protocol != IP_PROTOCOL_TCP)
         return;
-    uint64_t sum = checksum_pseudo(ip.src, ip.dst, IP4_PROTOCOL_TCP, (uint16_t)segment.len);
+    uint64_t sum = checksum_pseudo(ip_addr_v4(ip.src), ip_addr_v4(ip.dst), IP_PROTOCOL_TCP,
+                                   (uint16_t)segment.len);
     ASSERT(checksum_right(checksum_add(sum, segment)));
     ASSERT(tcp_header_read(segment, &tcp) == ERR_OK);
     fuzz->our_seq = tcp.seq + (uint32_t)(segment.len - tcp.header_len);
@@ -152,7 +153,8 @@ static void segment_write(struct reader *in, const struct fuzz_port *fuzz, struc
     tcp_header_write(out, &header);
     writer_bytes(out, reader_rest(in));
     writer_patch(out, 12, offset != 0 ? offset : 0x50, 1);
-    uint64_t sum = checksum_pseudo(THEIRS, OURS, IP4_PROTOCOL_TCP, (uint16_t)writer_len(out));
+    uint64_t sum = checksum_pseudo(ip_addr_v4(THEIRS), ip_addr_v4(OURS), IP_PROTOCOL_TCP,
+                                   (uint16_t)writer_len(out));
     sum = checksum_add(sum, written(out));
     writer_patch(out, TCP_CHECKSUM_AT, checksum_of(sum), 2);
 }
@@ -161,7 +163,7 @@ static struct rte_mbuf *frame_make(struct reader *in, enum kind kind, const stru
 {
     uint8_t buf[1500];
     struct writer payload = writer_over(buf, sizeof buf);
-    uint8_t protocol = kind == PAYLOAD ? reader_u8(in) : IP4_PROTOCOL_TCP;
+    uint8_t protocol = kind == PAYLOAD ? reader_u8(in) : IP_PROTOCOL_TCP;
     if (kind == SEGMENT)
         segment_write(in, fuzz, &payload);
     else
@@ -207,8 +209,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct fault fault = { "" };
     struct fuzz_port fuzz = { .port = {
                                   .ops = &ops, .frames = frames, .mtu = 1500, .mac = { 2 } } };
-    const struct net_config config = { .addr = OURS,
-                                       .prefix_len = 24,
+    const struct net_config config = { .addr4 = ip_addr_v4(OURS),
+                                       .prefix4 = 24,
                                        .seed = { 1, 2 },
                                        .numa_node = SOCKET_ID_ANY,
                                        .conn_cap = 4,

@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#define NEAR_ADDR 0x0A630001u /* 10.99.0.1 */
-#define FAR_ADDR 0x0A630002u
+#define NEAR_ADDR ip_addr_v4(0x0A630001u) /* 10.99.0.1 */
+#define FAR_ADDR ip_addr_v4(0x0A630002u)
 #define SMSC_PORT 2775u
 #define EPOCH_MS 1795000000000ull /* a day in November 2026 */
 #define PACKET_SLOTS_PER_DEVICE 16u
@@ -227,8 +227,8 @@ static void operation_answer(void *ctx, uint64_t cookie, enum err err, uint64_t 
 static void far_start(struct world *world)
 {
     struct fault fault = { "" };
-    struct net_config net = { .addr = FAR_ADDR,
-                              .prefix_len = 24,
+    struct net_config net = { .addr4 = FAR_ADDR,
+                              .prefix4 = 24,
                               .mtu = 1500,
                               .seed = { world->options.seed * 3 + world->lives, 7 },
                               .conn_cap = 128,

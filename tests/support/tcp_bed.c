@@ -134,10 +134,11 @@ void raw_in(uint8_t *octets, size_t len)
 {
     struct writer w = writer_over(octets + TCP_CHECKSUM_AT, 2);
     writer_u16(&w, 0);
-    uint64_t sum = checksum_pseudo(THEIRS, OURS, IP4_PROTOCOL_TCP, (uint16_t)len);
+    uint64_t sum =
+        checksum_pseudo(ip_addr_v4(THEIRS), ip_addr_v4(OURS), IP_PROTOCOL_TCP, (uint16_t)len);
     w = writer_over(octets + TCP_CHECKSUM_AT, 2);
     writer_u16(&w, checksum_of(checksum_add(sum, span_of(octets, len))));
-    packet_in(span_of(octets, len), IP4_PROTOCOL_TCP);
+    packet_in(span_of(octets, len), IP_PROTOCOL_TCP);
 }
 
 void segment_from(uint16_t port, const struct tcp_header *header, struct span data)
@@ -202,7 +203,8 @@ bool segment_out(struct tcp_header *header, struct span *data)
         struct ip4_header ip;
         assert_int_equal(ip4_header_read(payload, &ip), ERR_OK);
         payload = span_after(span_first(payload, ip.total_len), ip.header_len);
-        uint64_t sum = checksum_pseudo(OURS, ip.dst, IP4_PROTOCOL_TCP, (uint16_t)payload.len);
+        uint64_t sum = checksum_pseudo(ip_addr_v4(OURS), ip_addr_v4(ip.dst), IP_PROTOCOL_TCP,
+                                       (uint16_t)payload.len);
         assert_true(checksum_right(checksum_add(sum, payload)));
         struct writer w = writer_over(kept, sizeof kept);
         writer_bytes(&w, payload);
@@ -258,8 +260,8 @@ int bed_open_with(void **state, const struct net_config *given)
     struct port_mem_config port = { .frames = { frames, frames }, .depth = 256 };
     assert_true(port_mem_open(&port, bed->ends, &fault));
     struct net_config config = *given;
-    config.addr = OURS;
-    config.prefix_len = 24;
+    config.addr4 = ip_addr_v4(OURS);
+    config.prefix4 = 24;
     config.seed[0] = 1;
     config.seed[1] = 2;
     config.numa_node = SOCKET_ID_ANY;

@@ -110,7 +110,7 @@ static void reference_file_loads(void **state)
     assert_string_equal(fault.text, "");
     check_err("deploy/starling.yaml", err, ERR_OK);
     assert_int_equal(config->port_count, 1);
-    assert_int_equal(config->ports[0].address, 0x0A000002);
+    assert_true(ip_equal(config->ports[0].address, ip_addr_v4(0x0A000002)));
     assert_int_equal(config->ports[0].prefix_len, 24);
     assert_int_equal(config->memory.size_mb, 512);
     assert_int_equal(config->accounts[0].validity_s, 3600);
@@ -132,7 +132,7 @@ static void least_file_takes_defaults(void **state)
     assert_true(config->cores.is_auto);
     assert_int_equal(config->cores.edge_count, 1);
     assert_int_equal(config->cores.worker_count, 1);
-    assert_int_equal(config->ports[0].gateway, 0);
+    assert_true(ip_is_none(config->ports[0].gateway));
     assert_int_equal(config->ports[0].mtu, 1500);
     assert_string_equal(config->routes[0].prefix, "");
     assert_string_equal(config->api.host, "127.0.0.1");

@@ -117,7 +117,7 @@ static void an_illegal_option_length_drops_the_segment(void **state)
     }
     nothing_out();
     octets[TCP_CHECKSUM_AT] ^= 1;
-    packet_in(span_of(octets, sizeof octets), IP4_PROTOCOL_TCP);
+    packet_in(span_of(octets, sizeof octets), IP_PROTOCOL_TCP);
     turn();
     assert_int_equal(value_of("tcp", "checksum"), 1);
 }
@@ -265,7 +265,7 @@ static void a_new_syn_may_end_time_wait(void **state)
 static void we_connect_and_are_refused(void **state)
 {
     (void)state;
-    struct tcp_endpoint peer = { THEIRS, PORT };
+    struct tcp_endpoint peer = { ip_addr_v4(THEIRS), PORT };
     bed->conn = tcp_connect(bed->net, peer, &bed_app, bed, bed->now_ns);
     assert_non_null(bed->conn);
     struct tcp_endpoint local = tcp_local(bed->conn);
@@ -288,8 +288,8 @@ static void we_connect_and_are_refused(void **state)
 static void both_open_at_once(void **state)
 {
     (void)state;
-    bed->conn =
-        tcp_connect(bed->net, (struct tcp_endpoint){ THEIRS, PORT }, &bed_app, bed, bed->now_ns);
+    bed->conn = tcp_connect(bed->net, (struct tcp_endpoint){ ip_addr_v4(THEIRS), PORT }, &bed_app,
+                            bed, bed->now_ns);
     struct tcp_endpoint local = tcp_local(bed->conn);
     turn();
     struct tcp_header ours;
@@ -310,8 +310,8 @@ static void both_open_at_once(void **state)
 static void nobody_answers_our_syn(void **state)
 {
     (void)state;
-    bed->conn =
-        tcp_connect(bed->net, (struct tcp_endpoint){ THEIRS, PORT }, &bed_app, bed, bed->now_ns);
+    bed->conn = tcp_connect(bed->net, (struct tcp_endpoint){ ip_addr_v4(THEIRS), PORT }, &bed_app,
+                            bed, bed->now_ns);
     struct tcp_header header;
     struct span data;
     for (int second = 0; second < 31; second++) {
@@ -321,12 +321,12 @@ static void nobody_answers_our_syn(void **state)
     }
     assert_int_equal(bed->closed, 1);
     assert_int_equal(bed->why, ERR_TIMEOUT);
-    bed->conn = tcp_connect(bed->net, (struct tcp_endpoint){ THEIRS + 7, PORT }, &bed_app, bed,
-                            bed->now_ns);
+    bed->conn = tcp_connect(bed->net, (struct tcp_endpoint){ ip_addr_v4(THEIRS + 7), PORT },
+                            &bed_app, bed, bed->now_ns);
     pass(30100); /* ARP has no answer either */
     assert_int_equal(bed->why, ERR_UNREACHABLE);
-    bed->conn = tcp_connect(bed->net, (struct tcp_endpoint){ 0x08080808, PORT }, &bed_app, bed,
-                            bed->now_ns);
+    bed->conn = tcp_connect(bed->net, (struct tcp_endpoint){ ip_addr_v4(0x08080808), PORT },
+                            &bed_app, bed, bed->now_ns);
     pass(2); /* no gateway: known at once */
     assert_int_equal(bed->closed, 3);
     assert_int_equal(bed->why, ERR_UNREACHABLE);

@@ -175,8 +175,8 @@ static void side_open(struct world *world, uint32_t end, struct port *port, stru
     impairment.seed = world->seed * 2 + end;
     side->port = impair_open(port, &impairment, &fault);
     sim_check(world, side->port != NULL);
-    struct net_config config = { .addr = 0x0a630001 + end,
-                                 .prefix_len = 24,
+    struct net_config config = { .addr4 = ip_addr_v4(0x0a630001 + end),
+                                 .prefix4 = 24,
                                  .mtu = mtu,
                                  .seed = { prng_next(prng), prng_next(prng) },
                                  .numa_node = SOCKET_ID_ANY,
@@ -219,8 +219,8 @@ static void world_open(struct world *world, uint64_t seed)
     struct side *client = &world->sides[0];
     struct side *server = &world->sides[1];
     sim_check(world, tcp_listen(server->net, PORT, &app, on_accepted, server) == ERR_OK);
-    client->conn = tcp_connect(client->net, (struct tcp_endpoint){ 0x0a630002, PORT }, &app, client,
-                               world->now_ns);
+    client->conn = tcp_connect(client->net, (struct tcp_endpoint){ ip_addr_v4(0x0a630002), PORT },
+                               &app, client, world->now_ns);
     sim_check(world, client->conn != NULL);
 }
 

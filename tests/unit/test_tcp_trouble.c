@@ -266,7 +266,7 @@ static void icmp_in(uint8_t code, uint32_t rest, uint16_t src_port, uint16_t dst
     struct ip4_header ip = { .total_len = 40,
                              .fragment = IP4_DF,
                              .ttl = 60,
-                             .protocol = IP4_PROTOCOL_TCP,
+                             .protocol = IP_PROTOCOL_TCP,
                              .src = OURS,
                              .dst = THEIRS };
     struct writer q = writer_over(quote, sizeof quote);
@@ -278,7 +278,7 @@ static void icmp_in(uint8_t code, uint32_t rest, uint16_t src_port, uint16_t dst
     struct writer w = writer_over(octets, sizeof octets);
     icmp_header_write(&w, &header, written(&q));
     writer_bytes(&w, written(&q));
-    packet_in(written(&w), IP4_PROTOCOL_ICMP);
+    packet_in(written(&w), IP_PROTOCOL_ICMP);
     turn();
 }
 
@@ -306,8 +306,8 @@ static void icmp_errors_must_quote_what_is_under_way(void **state)
 static void unreachable_ends_what_is_not_yet_open(void **state)
 {
     (void)state;
-    bed->conn =
-        tcp_connect(bed->net, (struct tcp_endpoint){ THEIRS, PORT }, &bed_app, bed, bed->now_ns);
+    bed->conn = tcp_connect(bed->net, (struct tcp_endpoint){ ip_addr_v4(THEIRS), PORT }, &bed_app,
+                            bed, bed->now_ns);
     struct tcp_endpoint local = tcp_local(bed->conn);
     turn();
     struct tcp_header syn;

@@ -1,0 +1,32 @@
+/* The way to an address of either family: what TCP and UDP ask of IP. */
+#ifndef IO_NET_IP_ROUTE_H
+#define IO_NET_IP_ROUTE_H
+
+#include "io/frame.h"
+#include "io/net/ip.h"
+
+struct net;
+
+/* Our address towards a peer; none when we have none of its family. */
+struct ip_addr ip_source(const struct net *net, struct ip_addr peer);
+
+/* Whether there is a way to dst at all: its subnet or a gateway. */
+bool ip_routed(const struct net *net, struct ip_addr dst);
+
+/* Whether the next hop to dst has answered. */
+bool ip_next_hop_known(const struct net *net, struct ip_addr dst);
+
+/* What is sent to dst gets no answer: the next hop is asked for anew (RFC 1122 §3.3.1.4). */
+void ip_doubt(struct net *net, struct ip_addr dst);
+
+/* An address no packet may come from, and none of ours should go to. */
+bool ip_martian(const struct net *net, struct ip_addr addr);
+
+/* Octets of the IP header before a segment to dst. */
+uint8_t ip_overhead(struct ip_addr dst);
+
+/* Sends a frame at its transport header from ip_source; takes the frame. */
+void ip_send(struct net *net, struct rte_mbuf *frame, uint8_t protocol, struct ip_addr dst,
+             uint64_t now_ns);
+
+#endif

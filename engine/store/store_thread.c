@@ -25,8 +25,8 @@ struct item {
 };
 
 struct batch {
-    struct item items[STORE_ROLE_BATCH];
-    uint32_t count;
+    struct item *items; /* cap: all that the role's channels may hold */
+    uint32_t cap, count;
 };
 
 struct store_thread {
@@ -96,11 +96,30 @@ static enum err repair(const struct store_thread_config *config, struct fault *f
     return err;
 }
 
+static enum err batches_init(struct store_thread *thread, const struct store_thread_config *config)
+{
+    uint32_t *edges = &thread->batches[ROLE_EDGE].cap;
+    uint32_t *workers = &thread->batches[ROLE_WORKER].cap;
+    for (uint32_t i = 0; i < config->edge_count; i++)
+        *edges += channel_quota(config->edges[i]);
+    for (uint32_t i = 0; i < config->worker_count; i++)
+        *workers += channel_quota(config->journals[i]) + channel_quota(config->results[i]);
+    if (config->control != NULL)
+        thread->batches[ROLE_CONTROL].cap = channel_quota(config->control);
+    for (unsigned role = 0; role < ROLE_COUNT; role++) {
+        struct batch *batch = &thread->batches[role];
+        batch->items = calloc(batch->cap + 1u, sizeof *batch->items);
+        if (batch->items == NULL)
+            return ERR_NO_MEMORY;
+    }
+    return ERR_OK;
+}
+
 struct store_thread *store_thread_create(const struct store_thread_config *config,
                                          struct fault *fault)
 {
     struct store_thread *thread = calloc(1, sizeof *thread);
-    enum err err = thread == NULL ? ERR_NO_MEMORY : ERR_OK;
+    enum err err = thread == NULL ? ERR_NO_MEMORY : batches_init(thread, config);
     if (err == ERR_OK) {
         thread->config = *config;
         thread->apply.kek = config->kek;
@@ -126,6 +145,8 @@ void store_thread_destroy(struct store_thread *thread)
     if (thread == NULL)
         return;
     apply_fini(&thread->apply);
+    for (unsigned role = 0; role < ROLE_COUNT; role++)
+        free(thread->batches[role].items);
     free(thread);
 }
 
@@ -135,22 +156,21 @@ static bool gather(struct batch *batch, struct channel *channel, uint32_t owner)
 {
     struct msg *msgs[MSG_BURST];
     bool any = false;
-    while (batch->count < STORE_ROLE_BATCH) {
-        uint32_t room = STORE_ROLE_BATCH - batch->count;
-        uint32_t got = channel_receive(channel, msgs, room < MSG_BURST ? room : MSG_BURST);
+    for (;;) {
+        uint32_t got = channel_receive(channel, msgs, MSG_BURST);
         if (got == 0)
-            break;
+            return any;
+        ASSERT(batch->cap - batch->count >= got); /* no channel has more than its quota under way */
         for (uint32_t i = 0; i < got; i++)
             batch->items[batch->count++] =
                 (struct item){ .msg = msgs[i], .home = channel, .owner = owner };
         any = true;
     }
-    return any;
 }
 
 /* Workers before edges: whatever a worker consumed, its edge had sent before (store_thread.h). A
- * worker's journal before its results: a command of a device is never durable before the result of
- * the one before it, which the worker flushed first. */
+ * worker's journal before its results, and these to their end: a command of a device is never durable
+ * before the result of the one before it, which the worker flushed first. */
 static bool gather_all(struct store_thread *thread)
 {
     const struct store_thread_config *config = &thread->config;
@@ -196,11 +216,10 @@ static void answer(struct store_thread *thread, const struct item *item)
         counter_add(&thread->figures[STORE_READS], 1);
     if (msg->err != ERR_OK)
         counter_add(&thread->figures[STORE_REFUSED], 1);
-    else if (msg->kind == MSG_RESULT) {
+    if (msg->kind == MSG_RESULT && msg->err == ERR_OK)
         counter_set(&thread->durable[msg->client], msg->value);
-        if (item->home != thread->config.control)
-            counter_add(&thread->finished[item->owner], 1);
-    }
+    if (msg->kind == MSG_RESULT && item->home != thread->config.control)
+        counter_add(&thread->finished[item->owner], 1);
     channel_return(item->home, item->msg);
 }
 

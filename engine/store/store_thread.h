@@ -28,7 +28,8 @@
  *
  * Order inside a turn: edges, then workers, then control; workers' rings are emptied before edges'.
  * So an edge that flushes its store channel before its worker channels never sees an uplink record
- * written after it was consumed.
+ * written after it was consumed. A turn takes all there is, never a part: what one channel's message
+ * follows in another is applied with it or before it. The channels' quotas bound it.
  *
  * When a commit fails (full disk), JOB_PUT, DEVICE_* and STOP come home with the error; the rest is kept,
  * tried again, and answered only once durable; reads are answered meanwhile. */
@@ -42,8 +43,7 @@
 #define STORE_FETCH_EXACT 0x01
 #define STORE_EXACT_KNOWN 0x02
 
-#define STORE_ROLE_BATCH 4096u /* messages of edges, of workers, of control in one turn */
-#define STORE_RETRY_MS 250u    /* after a failed commit */
+#define STORE_RETRY_MS 250u /* after a failed commit */
 
 struct kek;
 struct lanes;
@@ -80,7 +80,8 @@ void store_thread_stop(struct store_thread *thread);
 
 /* Any thread: results of this client are durable up to this position. */
 uint64_t store_thread_durable(const struct store_thread *thread, uint32_t client);
-/* Any thread: outcomes made durable for this worker since start. */
+/* Any thread: results of this worker answered since start, whatever was said of them: the job is no
+ * longer the worker's. */
 uint64_t store_thread_finished(const struct store_thread *thread, uint32_t worker);
 
 enum store_figure {

@@ -7,7 +7,8 @@
 
 #include <stdio.h>
 
-#define RIG_QUOTA 4096u             /* a turn's worth of one role */
+#define RIG_QUOTA 4096u
+#define RIG_RESULTS 8192u           /* as an engine's: more than all its commands */
 #define RIG_NOW_MS 1780000000000ull /* May 2026 */
 
 struct store_rig {
@@ -27,7 +28,7 @@ static inline void rig_channels(struct store_rig *rig)
     snprintf(name, sizeof name, "worker%u", number);
     rig->worker = channel_create(name, RIG_QUOTA, RECORD_CAP, -1);
     snprintf(name, sizeof name, "results%u", number);
-    rig->results = channel_create(name, 1, RECORD_CAP, -1);
+    rig->results = channel_create(name, RIG_RESULTS, 256, -1);
     snprintf(name, sizeof name, "control%u", number);
     rig->control = channel_create(name, RIG_QUOTA, RECORD_CAP, -1);
 }

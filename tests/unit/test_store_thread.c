@@ -301,7 +301,45 @@ static void a_job_has_one_outcome_for_ever(void **state)
     store_txn_abort(txn);
     assert_int_equal(rows(TABLE_LOGS), 1);
     assert_int_equal(store_thread_durable(rig.thread, 1), 1);
-    assert_int_equal(store_thread_finished(rig.thread, 0), 1);
+    assert_int_equal(store_thread_finished(rig.thread, 0),
+                     3); /* the worker has none of them any more */
+}
+
+static uint32_t all_home(struct channel *channel)
+{
+    struct msg *msg;
+    uint32_t count = 0;
+    for (; (msg = rig_home(channel)) != NULL; count++)
+        channel_untake(channel, msg);
+    return count;
+}
+
+/* However much a worker has to tell: what precedes a command is never durable after it. */
+static void a_command_is_never_durable_before_the_result_that_it_follows(void **state)
+{
+    (void)state;
+    uint64_t first = put_job(1, "");
+    uint64_t next = put_job(1, "");
+    struct record_command command = rig_command(first, 7);
+    assert_int_equal(ask(rig.worker, command_msg(&command)).err, ERR_OK);
+    for (uint64_t i = 1; i < RIG_RESULTS; i++) {
+        struct msg *consumed = take(rig.results, MSG_CONSUMED);
+        consumed->id = i;
+        channel_push(rig.results, consumed);
+    }
+    struct msg *msg = take(rig.results, MSG_RESULT);
+    struct record_result result = rig_result(first, JOB_EXECUTED, rig.now_ms);
+    struct writer w = msg_writer(msg);
+    record_result_write(&w, &result);
+    assert_int_equal(msg_written(msg, &w), ERR_OK);
+    rig_push(rig.results, msg);
+    command = rig_command(next, 8);
+    rig_push(rig.worker, command_msg(&command));
+    (void)store_turn(rig.thread, rig.now_ms);
+    assert_int_equal(all_home(rig.worker), 1);
+    assert_int_equal(rows(TABLE_COMMANDS), 1); /* the first's is gone */
+    assert_int_equal(rows(TABLE_OUTCOMES), 1);
+    assert_int_equal(all_home(rig.results), RIG_RESULTS);
 }
 
 static enum err note_result(void *arg, const struct result_entry *entry)
@@ -605,6 +643,7 @@ int main(void)
         ON_RIG(a_command_is_journalled_and_replaced),
         ON_RIG(attempts_are_kept_by_job_number_and_part),
         ON_RIG(a_job_has_one_outcome_for_ever),
+        ON_RIG(a_command_is_never_durable_before_the_result_that_it_follows),
         ON_RIG(results_of_a_client_are_read_on_from_where_it_stopped),
         ON_RIG(a_cancelled_flight_is_known_at_the_next_start),
         ON_RIG(an_uplink_record_is_gone_when_put_and_consumed_in_one_turn),

@@ -41,6 +41,14 @@ void histogram_merge(struct histogram *into, const struct histogram *from)
         counter_add(&into->bucket[i], counter_read(&from->bucket[i]));
 }
 
+uint64_t histogram_below(const struct histogram *histogram, uint64_t bound)
+{
+    uint64_t sum = 0;
+    for (unsigned i = 0; i < bucket_of(bound); i++)
+        sum += counter_read(&histogram->bucket[i]);
+    return sum;
+}
+
 uint64_t histogram_quantile(const struct histogram *histogram, unsigned per_mille)
 {
     ASSERT(per_mille <= 1000);

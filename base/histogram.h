@@ -20,6 +20,9 @@ void histogram_add(struct histogram *histogram, uint64_t value);
 /* Adds `from` to `into`; `into` belongs to the caller. */
 void histogram_merge(struct histogram *into, const struct histogram *from);
 
+/* How many values are below a bound: 2^k or 1.5 * 2^k, from 16 up, where buckets meet. */
+uint64_t histogram_below(const struct histogram *histogram, uint64_t bound);
+
 /* Upper edge of the bucket that holds quantile `per_mille` (500 = median); 0 when empty. */
 uint64_t histogram_quantile(const struct histogram *histogram, unsigned per_mille);
 

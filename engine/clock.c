@@ -16,3 +16,14 @@ uint64_t clock_now_ns(void)
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
+
+static uint64_t real_now_ns(void *ctx)
+{
+    (void)ctx;
+    return clock_now_ns();
+}
+
+struct clock clock_real(void)
+{
+    return (struct clock){ .now_ns = real_now_ns };
+}

@@ -122,6 +122,7 @@ static bool admit(struct control *control, const struct msg *job)
     msg->not_before_ms = job->not_before_ms;
     msg->expiry_ms = job->expiry_ms;
     msg->value = job->value;
+    msg->stamp_ns = control->stamp_ns;
     channel_push(control->to_worker[control_worker_of(control, &job->eid)], msg);
     return true;
 }
@@ -410,6 +411,7 @@ static bool workers_home(struct control *control)
 bool control_turn(struct control *control, uint64_t now_ms)
 {
     control->now_ms = now_ms;
+    control->stamp_ns = clock_within_ns(&control->clock, 0);
     bool busy = held_admit(control);
     busy |= store_home(control);
     busy |= workers_home(control);

@@ -10,6 +10,7 @@
 #include "base/counter.h"
 #include "crypto/kek.h"
 #include "engine/api/api.h"
+#include "engine/clock.h"
 #include "engine/device/directory.h"
 #include "engine/device/eis.h"
 #include "engine/store/store.h"
@@ -56,7 +57,9 @@ struct control {
     uint32_t devices_coming; /* unknown ones on their way to the store */
 
     uint64_t now_ms;
-    bool is_open; /* start-up is over: jobs may leave */
+    struct clock clock;
+    uint64_t stamp_ns; /* of this turn */
+    bool is_open;      /* start-up is over: jobs may leave */
     control_answer *answer;
     void *answer_ctx;
     struct control_counters counters;

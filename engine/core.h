@@ -6,6 +6,7 @@
 #include "base/counter.h"
 #include "base/err.h"
 #include "base/wheel.h"
+#include "engine/clock.h"
 #include "engine/stage.h"
 
 #define MS_NS 1000000ull
@@ -14,6 +15,7 @@
 struct core {
     uint64_t now_ns;  /* monotonic, of this turn */
     uint64_t wall_ms; /* wall clock since 1970, of this turn: for what outlives the process */
+    struct clock clock;
     struct wheel wheel;
     struct counter drops[STAGE_COUNT][ERR_COUNT];
     struct counter turns, turns_idle;
@@ -31,6 +33,12 @@ static inline void core_turn(struct core *core, uint64_t now_ns, uint64_t wall_m
     core->now_ns = now_ns;
     core->wall_ms = wall_ms;
     counter_add(&core->turns, 1);
+}
+
+/* Now, not when the turn began. */
+static inline uint64_t core_within_ns(const struct core *core)
+{
+    return clock_within_ns(&core->clock, core->now_ns);
 }
 
 /* Something ends here, for a reason with a name. */

@@ -33,6 +33,7 @@ static void edge_flush(struct edge *edge)
         smsc_flush(&edge->smscs[s]);
     for (uint32_t p = 0; p < edge->port_count; p++)
         net_flush(edge->ports[p].net, edge->core.now_ns);
+    downlink_gone(edge);
     /* The store before the workers: a record is never consumed before it is there. */
     channel_flush_producer(edge->to_store);
     for (uint32_t w = 0; w < edge->worker_count; w++) {

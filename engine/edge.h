@@ -8,6 +8,7 @@
 #ifndef ENGINE_EDGE_H
 #define ENGINE_EDGE_H
 
+#include "base/histogram.h"
 #include "engine/config.h"
 #include "engine/core.h"
 #include "engine/device/directory.h"
@@ -58,6 +59,7 @@ struct edge {
     atomic_bool drained;                       /* for the control side: edge_is_drained was true */
     struct counter bound;                      /* gauge: binds that are up */
     struct edge_counters counters;
+    struct histogram own_ns; /* of a command, ring in to octets out: downlink/elapsed.c */
 };
 
 /* Ports and nets are opened by the caller and set before, with channels, directory and
@@ -81,6 +83,8 @@ bool edge_is_drained(const struct edge *edge);
 
 /* send.c: granted messages to the bind that has room in its window. */
 bool downlink_send(struct edge *edge);
+/* send.c: what was sent this turn is at the port. */
+void downlink_gone(struct edge *edge);
 /* send.c: smpp_events.submit_done. */
 void send_done(struct smsc_bind *bind, struct msg *msg, uint32_t status, struct span message_id,
                enum err err);

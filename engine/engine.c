@@ -129,6 +129,7 @@ static enum err engine_start(struct engine *engine, struct fault *fault)
         .ctx = (void *)(uintptr_t)engine->config,
         .now_ns = clock_now_ns(),
         .wall_ms = clock_wall_ms(),
+        .clock = clock_real(),
     };
     if (getrandom(&options.seed, sizeof options.seed, 0) != (ssize_t)sizeof options.seed) {
         fault_set(fault, "the system gives no random octets");

@@ -10,23 +10,41 @@ struct out {
     const char *name, *help, *type;
 };
 
-static void sample(const struct out *out, double value, const char *format, ...) PRINTF_LIKE(3, 4);
-
-static void sample(const struct out *out, double value, const char *format, ...)
+static void put(const struct out *out, const char *suffix, double value, const char *format,
+                va_list list)
 {
     char labels[256];
-    va_list list;
-    va_start(list, format);
     vsnprintf(labels, sizeof labels, format, list);
-    va_end(list);
     struct api_metric metric = {
         .name = out->name,
         .help = out->help,
         .type = out->type,
         .labels = labels,
         .value = value,
+        .suffix = suffix,
     };
     out->emit(out->arg, &metric);
+}
+
+static void sample(const struct out *out, double value, const char *format, ...) PRINTF_LIKE(3, 4);
+
+static void sample(const struct out *out, double value, const char *format, ...)
+{
+    va_list list;
+    va_start(list, format);
+    put(out, "", value, format, list);
+    va_end(list);
+}
+
+static void row(const struct out *out, const char *suffix, double value, const char *format, ...)
+    PRINTF_LIKE(4, 5);
+
+static void row(const struct out *out, const char *suffix, double value, const char *format, ...)
+{
+    va_list list;
+    va_start(list, format);
+    put(out, suffix, value, format, list);
+    va_end(list);
 }
 
 static const char *const stage_labels[STAGE_COUNT] = {
@@ -102,6 +120,44 @@ static void latency(struct out out, const struct topology *t)
     out.name = "starling_job_latency_count";
     out.type = "counter";
     sample(&out, (double)counter_read(&all.count), "%s", "");
+}
+
+#define BOUND_LEAST_NS 1024ull /* 1 us */
+#define BOUND_MOST_NS (1ull << 33)
+
+/* A Prometheus histogram of one core, in seconds, two bounds to a power of two. */
+static void histogram(const struct out *out, const struct histogram *ns, const char *role,
+                      uint32_t index)
+{
+    for (uint64_t bound = BOUND_LEAST_NS; bound <= BOUND_MOST_NS; bound *= 2) {
+        uint64_t bounds[] = { bound, bound / 2 * 3 };
+        for (size_t i = 0; i < COUNT(bounds); i++)
+            row(out, "_bucket", (double)histogram_below(ns, bounds[i]), "%s=\"%u\",le=\"%.9g\"",
+                role, index, (double)bounds[i] / 1e9);
+    }
+    double count = (double)counter_read(&ns->count);
+    row(out, "_bucket", count, "%s=\"%u\",le=\"+Inf\"", role, index);
+    row(out, "_sum", (double)counter_read(&ns->sum) / 1e9, "%s=\"%u\"", role, index);
+    row(out, "_count", count, "%s=\"%u\"", role, index);
+}
+
+static void elapsed(struct out out, const struct topology *t)
+{
+    out.type = "histogram";
+    out.name = "starling_own_latency_seconds";
+    out.help =
+        "Of a short message: from the ring that brought the job, or the turn that could send "
+        "it, to the port. Without the store's time and what an SMSC held up.";
+    for (uint32_t e = 0; e < t->edge_count; e++)
+        histogram(&out, &t->edges[e]->own_ns, "edge", e);
+    out.name = "starling_script_wait_seconds";
+    out.help = "Of a command: for its script from the store.";
+    for (uint32_t w = 0; w < t->worker_count; w++)
+        histogram(&out, &t->workers[w]->script_wait_ns, "worker", w);
+    out.name = "starling_journal_wait_seconds";
+    out.help = "Of a command: from sealed to durable.";
+    for (uint32_t w = 0; w < t->worker_count; w++)
+        histogram(&out, &t->workers[w]->journal_wait_ns, "worker", w);
 }
 
 static void edges(struct out out, const struct topology *t)
@@ -214,6 +270,7 @@ void metrics_emit(const struct topology *topology, api_metric_emit *emit, void *
     control_side(out, topology);
     workers(out, topology);
     latency(out, topology);
+    elapsed(out, topology);
     edges(out, topology);
     sessions(out, topology);
     concat(out, topology);

@@ -53,7 +53,7 @@ enum msg_kind {
     MSG_KIND_COUNT
 };
 
-/* Header of 88 bytes, then the body. Fields are filled as the kind needs; the rest is zero. */
+/* Header of 96 bytes, then the body. Fields are filled as the kind needs; the rest is zero. */
 struct msg {
     uint8_t kind;             /* enum msg_kind */
     uint8_t err;              /* enum err of the answer */
@@ -75,6 +75,9 @@ struct msg {
         uint64_t validity_ms;   /* of MSG_SEND's answer: until when the SMSC may deliver it */
     };
     uint64_t expiry_ms;
+    uint64_t
+        stamp_ns; /* for figures: when it went on the ring; MSG_SEND: when we began with it, the
+                          store's time left out; 0: not known */
     struct eid eid;
     uint8_t body[];
 };
@@ -83,7 +86,7 @@ struct msg {
  * of a later time. */
 #define SEND_LEFT 0x01
 
-static_assert(sizeof(struct msg) == 88, "the header has a fixed size");
+static_assert(sizeof(struct msg) == 96, "the header has a fixed size");
 
 static inline struct span msg_body(const struct msg *msg)
 {

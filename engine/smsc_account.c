@@ -303,6 +303,7 @@ void queue_push_front(struct smsc *smsc, struct msg *msg)
     smsc->queue_head = (smsc->queue_head + smsc->queue_cap - 1) % smsc->queue_cap;
     smsc->queue[smsc->queue_head] = msg;
     smsc->queue_count++;
+    smsc->held_count++;
 }
 
 struct msg *queue_front(const struct smsc *smsc)
@@ -313,6 +314,7 @@ struct msg *queue_front(const struct smsc *smsc)
 void queue_pop(struct smsc *smsc)
 {
     ASSERT(smsc->queue_count > 0);
+    smsc->held_count -= smsc->held_count > 0;
     smsc->queue_head = (smsc->queue_head + 1) % smsc->queue_cap;
     smsc->queue_count--;
 }

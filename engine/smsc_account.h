@@ -54,6 +54,10 @@ struct smsc {
     /* Ring of granted messages; a front push must be possible for all of them. */
     struct msg **queue;
     uint32_t queue_cap, queue_head, queue_count;
+    uint32_t held_count; /* of them, from the front: the SMSC would not have them at once */
+    /* Of what went out this turn at once: when we began with it. */
+    uint64_t sent_since_ns[MSG_BURST];
+    uint32_t sent_count;
     bool draining;
 };
 

@@ -194,6 +194,7 @@ static enum err store_thread_make(struct topology *topology, const struct topolo
         .edge_count = topology->edge_count,
         .worker_count = topology->worker_count,
         .accept_clock = topology->config->accept_clock,
+        .clock = options->clock,
         .results_keep_ms = (uint64_t)topology->config->jobs.results_keep_s * 1000,
         .wall_ms = options->wall_ms,
     };
@@ -247,6 +248,7 @@ static enum err workers_init(struct topology *topology, const struct topology_op
             return ERR_CORRUPT;
         }
         worker->index = w;
+        worker->core.clock = options->clock;
         worker->worker_count = topology->worker_count;
         worker->edge_count = topology->edge_count;
         worker->config = topology->config;
@@ -337,6 +339,7 @@ static enum err edges_init(struct topology *topology, const struct topology_opti
     for (uint32_t e = 0; err == ERR_OK && e < topology->edge_count; e++) {
         struct edge *edge = topology->edges[e];
         edge->uplink_next = next[e];
+        edge->core.clock = options->clock;
         err = edge_init(edge, options->now_ns, options->wall_ms, options->seed + e, fault);
     }
     return err;
@@ -368,7 +371,8 @@ static enum err cores_alloc(struct topology *topology, struct fault *fault)
     return ok ? ERR_OK : ERR_NO_MEMORY;
 }
 
-static enum err control_make(struct topology *topology, struct fault *fault)
+static enum err control_make(struct topology *topology, const struct topology_options *options,
+                             struct fault *fault)
 {
     struct control *control = &topology->control;
     control->config = topology->config;
@@ -377,6 +381,7 @@ static enum err control_make(struct topology *topology, struct fault *fault)
     control->store_thread = topology->store_thread;
     control->kek = topology->control_kek;
     control->lanes = topology->control_lanes;
+    control->clock = options->clock;
     control->to_store = topology->control_to_store;
     control->worker_count = topology->worker_count;
     for (uint32_t w = 0; w < topology->worker_count; w++)
@@ -410,7 +415,7 @@ enum err topology_create(const struct config *config, const struct topology_opti
     if (err == ERR_OK)
         err = store_thread_make(topology, options, fault);
     if (err == ERR_OK)
-        err = control_make(topology, fault);
+        err = control_make(topology, options, fault);
     if (err != ERR_OK) {
         topology_destroy(topology);
         return err;

@@ -33,6 +33,7 @@ struct topology_options {
     topology_open_port *open_port;
     void *ctx;
     uint64_t now_ns, wall_ms;
+    struct clock clock;
     uint64_t seed; /* secret and random in production: ISNs, ports, jitter */
 };
 

@@ -97,7 +97,9 @@ struct session {
     bool refused_for_good;
     uint16_t concat_ref;
     uint8_t ref_bits;
-    uint64_t validity_ms;                 /* of this attempt */
+    uint64_t validity_ms; /* of this attempt */
+    uint64_t since_ns;    /* see downlink/elapsed.c */
+    uint64_t asked_ns;
     uint64_t id_keys[WORKER_PARTS_MAX];   /* smpp_id_key of each part of this attempt */
     struct msg *early[SESSION_EARLY_MAX]; /* receipts that overtook their submit_sm_resp */
 };
@@ -116,6 +118,7 @@ struct ready_line {
 /* What a worker may have at the edge of one SMSC account, in short messages. */
 struct worker_account {
     uint32_t credits;
+    uint64_t short_ns; /* the turn in which credits, or messages for the store, were last short */
     uint8_t edge;
     struct ready_line lines[JOB_PRIORITIES];
 };
@@ -206,7 +209,9 @@ struct worker {
     uint32_t durable_count;
 
     struct worker_counters counters;
-    struct histogram latency_ms; /* job accepted to result */
+    struct histogram latency_ms;     /* job accepted to result */
+    struct histogram script_wait_ns; /* downlink/elapsed.c */
+    struct histogram journal_wait_ns;
 };
 
 /* Channels, directory, routes, lanes and waiting_cap are the caller's and set before; memory is

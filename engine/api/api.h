@@ -39,6 +39,7 @@ struct api_metric {
     const char *type;   /* "counter", "gauge", "histogram" */
     const char *labels; /* "stage=\"open\",err=\"cc\"", or "" */
     double value;
+    const char *suffix; /* of the sample's name, in a histogram: "_bucket"; or "" */
 };
 
 typedef void api_metric_emit(void *arg, const struct api_metric *metric);

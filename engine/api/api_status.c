@@ -34,7 +34,7 @@ static void metric_write(void *arg, const struct api_metric *metric)
         api_text_put(&out->text, "# HELP %s %s\n# TYPE %s %s\n", metric->name, metric->help,
                      metric->name, metric->type);
     out->last = metric->name;
-    api_text_put(&out->text, "%s", metric->name);
+    api_text_put(&out->text, "%s%s", metric->name, metric->suffix);
     if (metric->labels[0] != '\0')
         api_text_put(&out->text, "{%s}", metric->labels);
     if (metric->value == floor(metric->value) && fabs(metric->value) < 9007199254740992.0)
@@ -47,10 +47,15 @@ enum MHD_Result api_metrics(struct api_request *request)
 {
     const struct api_ops *ops = request->api->ops;
     struct exposition out = { .last = NULL };
-    const struct api_metric open = { "starling_api_requests", "Requests under way.", "gauge", "",
-                                     request->api->active };
-    const struct api_metric streams = { "starling_api_result_streams", "Open result streams.",
-                                        "gauge", "", request->api->streaming };
+    const struct api_metric open = {
+        "starling_api_requests", "Requests under way.", "gauge", "", request->api->active, ""
+    };
+    const struct api_metric streams = { "starling_api_result_streams",
+                                        "Open result streams.",
+                                        "gauge",
+                                        "",
+                                        request->api->streaming,
+                                        "" };
     metric_write(&out, &open);
     metric_write(&out, &streams);
     ops->metrics(ops->ctx, metric_write, &out);

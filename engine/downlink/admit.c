@@ -63,7 +63,10 @@ static enum err admit(struct worker *worker, const struct msg *msg, struct devic
         line_append(worker, session, index);
     }
     wheel_arm(&worker->core.wheel, &entry->timer, core_deadline_ns(&worker->core, wake_ms));
+    bool stood = session->is_ready;
     session_settle(worker, session);
+    if (!stood && session->is_ready && msg->stamp_ns != 0)
+        session->since_ns = msg->stamp_ns; /* its time on the ring is ours too */
     return ERR_OK;
 }
 

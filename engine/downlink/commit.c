@@ -63,6 +63,8 @@ void downlink_commit(struct worker *worker)
 {
     /* A command is never durable before the result of the one before it (store_thread.c). */
     channel_flush_producer(worker->results);
+    struct session *asked[WORKER_BATCH];
+    uint32_t count = 0;
     for (uint32_t i = 0; i < worker->downlink_count; i++) {
         struct downlink_item *item = &worker->downlink[i];
         struct session *session = &worker->sessions[item->session];
@@ -97,6 +99,8 @@ void downlink_commit(struct worker *worker)
         bool planned = session_event(
             worker, session, (struct session_input){ .event = EVENT_PLANNED }, STAGE_COMMIT, NULL);
         ASSERT(planned);
+        asked[count++] = session;
     }
+    elapsed_asked(worker, asked, count);
     worker->downlink_count = 0;
 }

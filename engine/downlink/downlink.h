@@ -27,6 +27,12 @@ bool downlink_start(struct worker *worker);
 /* A fetched script in; security, counter and secured data out (worker->downlink). */
 void downlink_plan(struct worker *worker, struct msg *fetched);
 
+/* elapsed.c: how long a command takes us. It is granted credits; these were asked for at the store;
+ * this came home from there. */
+void elapsed_granted(struct worker *worker, struct session *session);
+void elapsed_asked(struct worker *worker, struct session *const sessions[], uint32_t count);
+void elapsed_stored(struct worker *worker, const struct msg *msg);
+
 /* "Exactly one higher": only for devices whose counters are journalled one by one. */
 static inline bool spi_wants_exact(uint16_t spi)
 {

@@ -41,23 +41,26 @@ static void ask_store(struct worker *worker, struct session *session)
     channel_push(worker->journal, msg);
 }
 
-/* One device of this account's line. False: the line or the credits are at their end. */
-static bool start_one(struct worker *worker, uint32_t account)
+/* One device of this account's line. NULL: the line or the credits are at their end. */
+static struct session *start_one(struct worker *worker, uint32_t account)
 {
     struct worker_account *a = &worker->accounts[account];
-    if (a->credits < WORKER_PARTS_MAX)
-        return false;
+    if (a->credits < WORKER_PARTS_MAX || channel_room(worker->journal) == 0) {
+        a->short_ns = worker->core.now_ns;
+        return NULL;
+    }
     struct session *session = ready_pop(worker, account);
     if (session == NULL)
-        return false;
+        return NULL;
     bool repeats = session->now.state == SESSION_REPEATING;
     bool granted = session_event(worker, session, (struct session_input){ .event = EVENT_GRANTED },
                                  STAGE_PLAN, NULL);
     ASSERT(granted); /* only those that wait for it stand in line */
     session->credits = repeats ? session->part_count : (uint8_t)worker->config->jobs.segments_max;
     a->credits -= session->credits;
+    elapsed_granted(worker, session);
     ask_store(worker, session);
-    return true;
+    return session;
 }
 
 bool downlink_start(struct worker *worker)
@@ -66,11 +69,12 @@ bool downlink_start(struct worker *worker)
     uint32_t accounts = worker->config->account_count;
     for (uint32_t step = 0; step < accounts; step++) {
         uint32_t account = (worker->account_turn + step) % accounts;
-        for (uint32_t n = 0; n < WORKER_BATCH; n++) {
-            if (channel_room(worker->journal) == 0 || !start_one(worker, account))
-                break;
-            any = true;
-        }
+        struct session *asked[WORKER_BATCH];
+        uint32_t count = 0;
+        while (count < WORKER_BATCH && (asked[count] = start_one(worker, account)) != NULL)
+            count++;
+        elapsed_asked(worker, asked, count);
+        any |= count > 0;
     }
     worker->account_turn++;
     return any;

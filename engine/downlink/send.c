@@ -111,7 +111,7 @@ static enum err submit(struct smsc *smsc, struct smsc_bind *bind, struct msg *ms
 
 static bool send_some(struct smsc *smsc)
 {
-    bool any = false;
+    bool any = false, held = false;
     for (uint32_t n = 0; n < MSG_BURST; n++) {
         struct msg *msg = queue_front(smsc);
         if (msg == NULL)
@@ -123,11 +123,11 @@ static bool send_some(struct smsc *smsc)
             continue;
         }
         struct smsc_bind *bind = smsc->draining ? NULL : choose_bind(smsc, msg);
-        if (bind == NULL)
+        enum err err = bind == NULL ? ERR_FULL : submit(smsc, bind, msg);
+        held = err == ERR_FULL || err == ERR_THROTTLED || err == ERR_UNEXPECTED;
+        if (held)
             break;
-        enum err err = submit(smsc, bind, msg);
-        if (err == ERR_FULL || err == ERR_THROTTLED || err == ERR_UNEXPECTED)
-            break;
+        bool at_once = smsc->held_count == 0;
         queue_pop(smsc);
         any = true;
         if (err != ERR_OK) { /* a field that SMPP cannot carry */
@@ -135,10 +135,29 @@ static bool send_some(struct smsc *smsc)
             go_home(smsc, msg, ERR_REFUSED, 0, span_of(NULL, 0));
             continue;
         }
+        if (at_once)
+            smsc->sent_since_ns[smsc->sent_count++] = msg->stamp_ns;
         msg->validity_ms = smsc->edge->core.wall_ms + (uint64_t)validity_of(smsc, msg) * 1000;
         counter_add(&smsc->edge->counters.submits, 1);
     }
+    if (held)
+        smsc->held_count = smsc->queue_count;
     return any;
+}
+
+void downlink_gone(struct edge *edge)
+{
+    uint64_t now_ns = 0;
+    for (uint32_t s = 0; s < edge->smsc_count; s++) {
+        struct smsc *smsc = &edge->smscs[s];
+        if (smsc->sent_count > 0 && now_ns == 0)
+            now_ns = core_within_ns(&edge->core);
+        for (uint32_t i = 0; i < smsc->sent_count; i++) {
+            uint64_t since_ns = smsc->sent_since_ns[i];
+            histogram_add(&edge->own_ns, now_ns > since_ns ? now_ns - since_ns : 0);
+        }
+        smsc->sent_count = 0;
+    }
 }
 
 bool downlink_send(struct edge *edge)

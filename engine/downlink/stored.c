@@ -36,6 +36,8 @@ static bool journal_collect(struct worker *worker)
     stored_prefetch(worker, msgs, count);
     for (uint32_t i = 0; i < count; i++) {
         struct msg *msg = msgs[i];
+        if (msg->kind != MSG_BLOCK)
+            elapsed_stored(worker, msg);
         if (msg->kind == MSG_FETCH_JOB) {
             downlink_plan(worker, msg);
         } else if (msg->kind == MSG_BLOCK) {

@@ -138,6 +138,7 @@ static void stand_in_line(struct worker *worker, struct session *session)
         if (session->account != account)
             ready_remove(worker, session);
         session->account = account;
+        session->since_ns = worker->core.now_ns;
         ready_append(worker, session);
         return;
     }

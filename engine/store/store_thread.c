@@ -3,7 +3,6 @@
 
 #include "base/counter.h"
 #include "base/log.h"
-#include "engine/clock.h"
 #include "engine/store/apply.h"
 #include "engine/store/repair.h"
 
@@ -36,6 +35,7 @@ struct store_thread {
     enum err failure;  /* of the last commit; ERR_OK: none */
     uint32_t failures; /* in a row */
     uint64_t retry_at_ms, trim_at_ms;
+    uint64_t stamp_ns; /* of the answers */
     _Atomic bool stop;
     struct counter figures[STORE_FIGURE_COUNT];
     struct counter durable[LOG_STREAMS];
@@ -210,7 +210,8 @@ static bool is_intake(const struct msg *msg)
 
 static void answer(struct store_thread *thread, const struct item *item)
 {
-    const struct msg *msg = item->msg;
+    struct msg *msg = item->msg;
+    msg->stamp_ns = thread->stamp_ns;
     counter_add(&thread->figures[STORE_MESSAGES], 1);
     if (is_read(msg))
         counter_add(&thread->figures[STORE_READS], 1);
@@ -238,6 +239,7 @@ static void flush_returns(struct store_thread *thread)
 
 static void answer_all(struct store_thread *thread)
 {
+    thread->stamp_ns = clock_within_ns(&thread->config.clock, 0);
     for (unsigned role = 0; role < ROLE_COUNT; role++) {
         struct batch *batch = &thread->batches[role];
         for (uint32_t i = 0; i < batch->count; i++)
@@ -294,6 +296,7 @@ static void answer_some(struct store_thread *thread, uint64_t now_ms)
 {
     struct store_txn *txn = NULL;
     enum err readable = store_txn_begin(thread->config.store, STORE_READ, &txn);
+    thread->stamp_ns = clock_within_ns(&thread->config.clock, 0);
     for (unsigned role = 0; role < ROLE_COUNT; role++) {
         struct batch *batch = &thread->batches[role];
         uint32_t kept = 0;

@@ -21,6 +21,8 @@
  *   DEVICE_REMOVE  eid                            ERR_UNKNOWN
  *   STOP           id                             marked for the next start; ERR_UNKNOWN: it ended
  *
+ * All come home stamped with when they were durable, or read.
+ *
  * A body that cannot be read comes home with the codec's error and changes nothing. RESULT takes
  * with it: the pending entry, the journalled command when `ends_command`, the uplink record.
  *
@@ -36,6 +38,7 @@
 #ifndef ENGINE_STORE_STORE_THREAD_H
 #define ENGINE_STORE_STORE_THREAD_H
 
+#include "engine/clock.h"
 #include "engine/config.h"
 #include "engine/msg.h"
 #include "engine/store/store.h"
@@ -58,6 +61,7 @@ struct store_thread_config {
     struct channel *control;
     uint32_t edge_count, worker_count;
     bool accept_clock;
+    struct clock clock;
     uint64_t results_keep_ms;
     uint64_t wall_ms; /* now, for what is made up for at start (repair.h) */
 };

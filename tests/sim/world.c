@@ -244,6 +244,13 @@ static void far_start(struct world *world)
     }
 }
 
+/* Time goes by within a turn, too. */
+static uint64_t within_ns(void *ctx)
+{
+    struct world *world = ctx;
+    return world->now_ns + ++world->looks * 1000;
+}
+
 void world_start(struct world *world)
 {
     struct fault fault = { "" };
@@ -251,6 +258,7 @@ void world_start(struct world *world)
                                         .ctx = world,
                                         .now_ns = world->now_ns,
                                         .wall_ms = wall_ms(world),
+                                        .clock = { within_ns, world },
                                         .seed = world->options.seed + world->lives };
     world->lives++;
     enum err err = topology_create(&world->config, &options, &world->topology, &fault);
@@ -300,8 +308,12 @@ static bool everybody_turns(struct world *world)
     }
     busy |= world->recovery != NULL;
     busy |= control_turn(&t->control, ms);
-    if (!world->store_stalls)
+    if (!world->store_stalls) {
         busy |= store_turn(t->store_thread, ms);
+    } else if (world->store_turns > 0 && store_turn(t->store_thread, ms)) {
+        busy = true;
+        world->store_turns--;
+    }
     for (uint32_t w = 0; w < t->worker_count; w++)
         busy |= worker_turn(t->workers[w], now_ns, ms);
     if (t->control.is_open)
@@ -351,6 +363,7 @@ bool world_run(struct world *world, uint64_t ns, bool (*done)(struct world *worl
             return false;
         uint64_t next = next_ns(world);
         uint64_t least = world->now_ns + 1000000; /* a timer's grain */
+        world->looks = 0;
         world->now_ns = next > least ? next : least;
         if (world->now_ns > end)
             world->now_ns = end;

@@ -177,12 +177,14 @@ static uint64_t results_durable(void *ctx, uint32_t client)
 static void metrics(void *ctx, api_metric_emit *emit, void *arg)
 {
     (void)ctx;
-    static const struct api_metric two[] = {
-        { "starling_drops_total", "Drops.", "counter", "stage=\"open\",err=\"cc\"", 3 },
-        { "starling_drops_total", "Drops.", "counter", "stage=\"open\",err=\"tar\"", 0.5 },
+    static const struct api_metric some[] = {
+        { "starling_drops_total", "Drops.", "counter", "stage=\"open\",err=\"cc\"", 3, "" },
+        { "starling_drops_total", "Drops.", "counter", "stage=\"open\",err=\"tar\"", 0.5, "" },
+        { "starling_wait_seconds", "Wait.", "histogram", "le=\"+Inf\"", 2, "_bucket" },
+        { "starling_wait_seconds", "Wait.", "histogram", "", 2, "_count" },
     };
-    emit(arg, &two[0]);
-    emit(arg, &two[1]);
+    for (size_t i = 0; i < COUNT(some); i++)
+        emit(arg, &some[i]);
 }
 
 static bool ready(void *ctx, const char **why)

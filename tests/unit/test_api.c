@@ -379,7 +379,9 @@ static void health_readiness_and_metrics_need_no_token(void **state)
     check_answer(exchange("GET", "/metrics", NULL, NULL, NULL), 200,
                  "# HELP starling_drops_total Drops.\n# TYPE starling_drops_total counter\n"
                  "starling_drops_total{stage=\"open\",err=\"cc\"} 3\n"
-                 "starling_drops_total{stage=\"open\",err=\"tar\"} 0.5\n");
+                 "starling_drops_total{stage=\"open\",err=\"tar\"} 0.5\n"
+                 "# HELP starling_wait_seconds Wait.\n# TYPE starling_wait_seconds histogram\n"
+                 "starling_wait_seconds_bucket{le=\"+Inf\"} 2\nstarling_wait_seconds_count 2\n");
 }
 
 static void noise_is_answered_or_closed(void **state)

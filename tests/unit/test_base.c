@@ -156,6 +156,22 @@ static void histogram_quantiles_are_within_a_step(void **state)
     free(histogram);
 }
 
+static void histogram_counts_what_is_below_a_bound(void **state)
+{
+    (void)state;
+    struct histogram *histogram = calloc(1, sizeof *histogram);
+    assert_non_null(histogram);
+    for (uint64_t value = 0; value < 5000; value++)
+        histogram_add(histogram, value);
+    for (uint64_t bound = 16; bound <= 4096; bound *= 2) {
+        assert_int_equal(histogram_below(histogram, bound), bound);
+        if (bound < 4096)
+            assert_int_equal(histogram_below(histogram, bound / 2 * 3), bound / 2 * 3);
+    }
+    assert_int_equal(histogram_below(histogram, 1ull << 40), 5000);
+    free(histogram);
+}
+
 static void every_error_has_a_label_and_a_sentence(void **state)
 {
     (void)state;
@@ -178,6 +194,7 @@ int main(void)
         cmocka_unit_test(crc32c_is_castagnoli),
         cmocka_unit_test(hex_refuses_odd_and_foreign_characters),
         cmocka_unit_test(histogram_quantiles_are_within_a_step),
+        cmocka_unit_test(histogram_counts_what_is_below_a_bound),
         cmocka_unit_test(every_error_has_a_label_and_a_sentence),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,6 @@
 /* Whatever is taken comes home: after each kind of weather no credit, message, session, timer or
  * record is left over. And what the weather does not bring by itself: several workers and edges,
  * exact counters, cards ahead of us, cancellations, devices that change or go (design §2, §4). */
-#include "base/log.h"
 #include "tests/sim/world.h"
 
 #include <stdlib.h>
@@ -417,7 +416,6 @@ static void fewer_segments_and_entries_than_before_the_restart_lose_nothing(void
 
 int main(int argc, char **argv)
 {
-    log_set_level(LOG_ERROR);
     if (argc > 1) /* a failed one leaves its world behind: one by one, by name */
         cmocka_set_test_filter(argv[1]);
     const struct CMUnitTest tests[] = {

@@ -1,6 +1,5 @@
 /* One device, one account, one slow thing must not be everybody's: order, reachability, throttling
  * (design §2, §4 Jobs). And what each response status does to its job. */
-#include "base/log.h"
 #include "tests/sim/world.h"
 
 #define DELETE_SECOND_PROFILE "80E40040124F10A0000005591010FFFFFFFF8900001100"
@@ -148,7 +147,6 @@ static void each_error_status_ends_or_repeats_its_job(void **state)
 
 int main(void)
 {
-    log_set_level(LOG_ERROR);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(thousand_jobs_of_one_device_come_back_in_order),
         cmocka_unit_test(urgent_jobs_of_a_device_go_first),

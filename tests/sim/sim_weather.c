@@ -1,7 +1,6 @@
 /* Bad weather: loss, duplicates, throttling, dropped connections, hostile answers; and kills. What
  * must hold is always the same: one result per job, nothing runs twice, no counter binds two
  * packets, `failed` and `executed` are true (design §4 "Effectively once"). */
-#include "base/log.h"
 #include "tests/sim/world.h"
 
 #include <stdlib.h>
@@ -158,7 +157,6 @@ static void killed_at_any_moment_keeps_every_promise(void **state)
 
 int main(void)
 {
-    log_set_level(LOG_ERROR);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(clean_link_every_job_is_executed),
         cmocka_unit_test(lost_and_doubled_messages_never_run_a_command_twice),

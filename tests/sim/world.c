@@ -2,8 +2,10 @@
 #include "tests/sim/world.h"
 
 #include "base/hex.h"
+#include "base/log.h"
 #include "engine/session/es5.h"
 #include "io/port_mem.h"
+#include "tests/support/alloc_trap.h"
 
 #include <rte_errno.h>
 #include <rte_mbuf.h>
@@ -314,11 +316,13 @@ static bool everybody_turns(struct world *world)
         busy = true;
         world->store_turns--;
     }
+    alloc_trap_arm();
     for (uint32_t w = 0; w < t->worker_count; w++)
         busy |= worker_turn(t->workers[w], now_ns, ms);
     if (t->control.is_open)
         for (uint32_t e = 0; e < t->edge_count; e++)
             busy |= edge_turn(t->edges[e], now_ns, ms);
+    alloc_trap_disarm();
     for (uint32_t p = 0; p < world->link_count; p++)
         busy |= fleet_net_turn(&world->links[p].served, now_ns) > 0;
     return busy;
@@ -543,6 +547,8 @@ void world_lose_store(struct world *world)
 struct world *world_create(const struct world_options *options)
 {
     eal_for_tests();
+    log_set_level(LOG_ERROR); /* what links do is no news here, and a line is a system call */
+    alloc_trap_system_calls();
     struct world *world = calloc(1, sizeof *world);
     assert_non_null(world);
     world->options = *options;

@@ -5,6 +5,7 @@
 #include "io/net/checksum.h"
 #include "io/net/eth.h"
 #include "io/port_mem.h"
+#include "tests/support/alloc_trap.h"
 
 #include <stdlib.h>
 
@@ -93,10 +94,12 @@ uint64_t value_of(const char *layer, const char *reason)
 
 void turn(void)
 {
+    alloc_trap_arm();
     while (net_rx(bed->net, bed->now_ns) > 0)
         ;
     net_timers(bed->net, bed->now_ns);
     net_flush(bed->net, bed->now_ns);
+    alloc_trap_disarm();
 }
 
 void pass(uint64_t ms)
@@ -249,6 +252,7 @@ void expect_ack(void)
 int bed_open_with(void **state, const struct net_config *given)
 {
     struct fault fault = { "" };
+    alloc_trap_system_calls();
     if (frames == NULL)
         frames = frame_pool_create("script", FRAMES, SOCKET_ID_ANY, &fault);
     assert_non_null(frames);
@@ -328,7 +332,9 @@ enum err say(const char *text)
     struct writer w = chunk_writer(chunk);
     writer_bytes(&w, span_text(text));
     chunk_commit(chunk, &w);
+    alloc_trap_arm();
     enum err err = tcp_send(bed->conn, chunk, 0, chunk->len, bed->now_ns);
+    alloc_trap_disarm();
     chunk_give(chunk);
     return err;
 }

@@ -2,6 +2,7 @@
  * OpenSSL, on every way of the lanes; and each check of spec order, one altered octet at a time. */
 #include "base/prng.h"
 #include "crypto/scp80_batch.h"
+#include "tests/support/alloc_trap.h"
 #include "tests/support/scp80_ref.h"
 #include "tests/support/support.h"
 
@@ -23,6 +24,28 @@ struct item {
 };
 
 static struct item items[BATCH_MAX];
+
+static void seal_armed(struct lanes *lanes, struct scp80_seal *jobs, uint32_t count)
+{
+    alloc_trap_arm();
+    scp80_seal_run(lanes, jobs, count);
+    alloc_trap_disarm();
+}
+
+static void open_command_armed(struct lanes *lanes, struct scp80_open_command *jobs, uint32_t count)
+{
+    alloc_trap_arm();
+    scp80_open_command_run(lanes, jobs, count);
+    alloc_trap_disarm();
+}
+
+static void open_response_armed(struct lanes *lanes, struct scp80_open_response *jobs,
+                                uint32_t count)
+{
+    alloc_trap_arm();
+    scp80_open_response_run(lanes, jobs, count);
+    alloc_trap_disarm();
+}
 
 static void fill(struct prng *prng, void *out, size_t len)
 {
@@ -88,7 +111,7 @@ static void check_seal(struct lanes *lanes, uint32_t count)
         assert_int_equal(scp80_command_len(&item->security, item->keys.cc_len, item->data_len),
                          item->wanted_len);
     }
-    scp80_seal_run(lanes, jobs, count);
+    seal_armed(lanes, jobs, count);
     for (uint32_t i = 0; i < count; i++) {
         check_err("seals", jobs[i].err, ERR_OK);
         check_bytes("sealed", span_of(jobs[i].packet, jobs[i].packet_len),
@@ -110,7 +133,7 @@ static void check_open_command(struct lanes *lanes, uint32_t count)
             .buf_cap = (uint32_t)item->wanted_len + SCP80_OPEN_SLACK,
         };
     }
-    scp80_open_command_run(lanes, jobs, count);
+    open_command_armed(lanes, jobs, count);
     for (uint32_t i = 0; i < count; i++) {
         check_err("opens", jobs[i].err, ERR_OK);
         check_bytes("opened", jobs[i].data, span_of(items[i].data, items[i].data_len));
@@ -140,7 +163,7 @@ static void check_open_response(struct lanes *lanes, uint32_t count)
     struct scp80_open_response jobs[BATCH_MAX];
     for (uint32_t i = 0; i < count; i++)
         jobs[i] = response_job(&items[i], 2);
-    scp80_open_response_run(lanes, jobs, count);
+    open_response_armed(lanes, jobs, count);
     for (uint32_t i = 0; i < count; i++) {
         check_err("opens", jobs[i].err, ERR_OK);
         check_bytes("opened", jobs[i].data, span_of(items[i].data, items[i].data_len));
@@ -152,6 +175,7 @@ static void check_open_response(struct lanes *lanes, uint32_t count)
 
 static void on_every_way(void (*check)(struct lanes *lanes))
 {
+    alloc_trap_system_calls();
     for (uint32_t way = 0; way < LANES_WAY_COUNT; way++) {
         struct lanes *lanes = lanes_create_as((enum lanes_way)way);
         if (lanes == NULL)
@@ -172,9 +196,9 @@ static void mixtures(struct lanes *lanes)
         check_open_command(lanes, count);
         check_open_response(lanes, count);
     }
-    scp80_seal_run(lanes, NULL, 0);
-    scp80_open_command_run(lanes, NULL, 0);
-    scp80_open_response_run(lanes, NULL, 0);
+    seal_armed(lanes, NULL, 0);
+    open_command_armed(lanes, NULL, 0);
+    open_response_armed(lanes, NULL, 0);
 }
 
 static void batches_in_random_mixtures_agree_with_the_reference(void **state)
@@ -211,7 +235,7 @@ static void altered(struct lanes *lanes)
         packet[bit / 8] ^= (uint8_t)(1u << bit % 8);
         struct scp80_open_response job = good;
         job.packet = span_of(packet, good.packet.len);
-        scp80_open_response_run(lanes, &job, 1);
+        open_response_armed(lanes, &job, 1);
         enum err wanted = bit < 16   ? ERR_LENGTH
                           : bit < 24 ? ERR_HEADER_LENGTH
                           : bit < 48 ? ERR_TAR
@@ -223,12 +247,12 @@ static void altered(struct lanes *lanes)
     for (size_t len = 0; len < good.packet.len; len++) {
         struct scp80_open_response job = good;
         job.packet = guarded_copy(span_of(item->wanted, len));
-        scp80_open_response_run(lanes, &job, 1);
+        open_response_armed(lanes, &job, 1);
         assert_int_not_equal(job.err, ERR_OK);
         struct scp80_open_command command = {
             .keys = good.keys, .packet = job.packet, .buf = good.buf, .buf_cap = good.buf_cap
         };
-        scp80_open_command_run(lanes, &command, 1);
+        open_command_armed(lanes, &command, 1);
         assert_int_not_equal(command.err, ERR_OK);
     }
 }
@@ -243,27 +267,27 @@ static void real_udhl(struct lanes *lanes)
 {
     struct item *item = usual(90);
     struct scp80_open_response job = response_job(item, 7);
-    scp80_open_response_run(lanes, &job, 1);
+    open_response_armed(lanes, &job, 1);
     check_err("constant prefix", job.err, ERR_CC);
     job.udhl = 7;
-    scp80_open_response_run(lanes, &job, 1);
+    open_response_armed(lanes, &job, 1);
     check_err("real UDHL", job.err, ERR_OK);
     assert_true(job.real_udhl);
     check_bytes("opened", job.data, span_of(item->data, item->data_len));
     job.udhl = 8;
-    scp80_open_response_run(lanes, &job, 1);
+    open_response_armed(lanes, &job, 1);
     check_err("another UDHL", job.err, ERR_CC);
     assert_false(job.real_udhl);
     job = response_job(item, 2); /* the constant prefix stays the first try */
     job.udhl = 7;
-    scp80_open_response_run(lanes, &job, 1);
+    open_response_armed(lanes, &job, 1);
     check_err("constant prefix of a concatenated response", job.err, ERR_OK);
     assert_false(job.real_udhl);
 
     item->security.kid = 0x15; /* and with a checksum outside the lanes */
     job = response_job(item, 7);
     job.udhl = 7;
-    scp80_open_response_run(lanes, &job, 1);
+    open_response_armed(lanes, &job, 1);
     check_err("3DES", job.err, ERR_OK);
     assert_true(job.real_udhl);
     item->security.transport = SCP80_CAT_TP;
@@ -272,7 +296,7 @@ static void real_udhl(struct lanes *lanes)
     job.udhl = 7;
     item->wanted[job.packet.len - 1] ^= 1;
     job.packet = span_of(item->wanted, job.packet.len);
-    scp80_open_response_run(lanes, &job, 1);
+    open_response_armed(lanes, &job, 1);
     check_err("no prefix off SMS (TS 102 225 §5.2)", job.err, ERR_CC);
 }
 
@@ -330,7 +354,7 @@ static void bad_neighbours(struct lanes *lanes)
                 items[i].keys.kid_len = 0;
             }
         }
-        scp80_seal_run(lanes, jobs, BATCH_MAX);
+        seal_armed(lanes, jobs, BATCH_MAX);
         for (uint32_t i = 0; i < BATCH_MAX; i++) {
             bool bad = i % 3 == round % 3;
             check_err("neighbour", jobs[i].err, bad ? wanted[i % 8] : ERR_OK);
@@ -379,7 +403,7 @@ static void response_without_the_security_asked_for_is_untrusted(void **state)
                                            .udhl = 2,
                                            .buf = item->out,
                                            .buf_cap = sizeof item->out };
-        scp80_open_response_run(lanes, &job, 1);
+        open_response_armed(lanes, &job, 1);
         check_err(cases[i].name, job.err, cases[i].err);
         assert_int_equal(job.status, cases[i].status);
     }
@@ -395,7 +419,7 @@ static void working_space_is_checked_before_it_is_used(void **state)
     for (uint32_t cap = 0; cap <= job.packet.len + SCP80_OPEN_SLACK; cap++) {
         memset(item->out, 0xEE, sizeof item->out);
         job.buf_cap = cap;
-        scp80_open_response_run(lanes, &job, 1);
+        open_response_armed(lanes, &job, 1);
         assert_true(job.err == ERR_OK || job.err == ERR_FULL);
         for (size_t i = cap; i < sizeof item->out; i++)
             assert_int_equal(item->out[i], 0xEE);
@@ -425,7 +449,7 @@ static void packets_that_no_length_field_holds_are_refused(void **state)
                                   .data = span_of(data, cases[i].data_len),
                                   .packet = packet,
                                   .packet_cap = sizeof packet };
-        scp80_seal_run(lanes, &job, 1);
+        seal_armed(lanes, &job, 1);
         check_err("long", job.err, cases[i].packet_len != 0 ? ERR_OK : ERR_RANGE);
         assert_int_equal(job.packet_len, cases[i].packet_len);
         assert_int_equal(scp80_command_len(&item->security, 8, cases[i].data_len),

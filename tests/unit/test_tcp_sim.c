@@ -6,6 +6,7 @@
 #include "io/net/net.h"
 #include "io/port_mem.h"
 #include "io/tcp/tcp.h"
+#include "tests/support/alloc_trap.h"
 #include "tests/support/support.h"
 
 #include <stdlib.h>
@@ -300,10 +301,12 @@ static void world_turn(struct world *world)
         struct side *side = &world->sides[end];
         uint64_t sent = counter_read(&side->port->counters.tx_frames);
         impair_step(side->port, world->now_ns);
+        alloc_trap_arm();
         moved = net_rx(side->net, world->now_ns) == FRAME_BURST || moved;
         net_timers(side->net, world->now_ns);
         side_work(side);
         net_flush(side->net, world->now_ns);
+        alloc_trap_disarm();
         moved = counter_read(&side->port->counters.tx_frames) != sent || moved;
         next = earlier(next, net_next_ns(side->net));
         next = earlier(next, impair_next_ns(side->port));
@@ -406,6 +409,7 @@ static void every_octet_arrives_or_the_end_has_a_reason(void **state)
 {
     (void)state;
     struct fault fault = { "" };
+    alloc_trap_system_calls();
     frames = frame_pool_create("sim", FRAMES, SOCKET_ID_ANY, &fault);
     assert_non_null(frames);
     const char *one = getenv("STARLING_SEED");

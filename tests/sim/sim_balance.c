@@ -1,41 +1,7 @@
 /* Whatever is taken comes home: after each kind of weather no credit, message, session, timer or
  * record is left over. And what the weather does not bring by itself: several workers and edges,
  * exact counters, cards ahead of us, cancellations, devices that change or go (design §2, §4). */
-#include "tests/sim/world.h"
-
-#include <stdlib.h>
-
-#define DELETE_SECOND_PROFILE "80E40040124F10A0000005591010FFFFFFFF8900001100"
-#define HOUR_S 3600u
-
-static unsigned long seeds(unsigned long quick, unsigned long full)
-{
-    return getenv("STARLING_FULL") != NULL ? full : quick;
-}
-
-static void submit_to_all(struct world *world, const char *script, uint32_t expiry_s)
-{
-    for (uint32_t i = 0; i < world->options.devices; i++)
-        world_submit(world, i, script, expiry_s, (uint8_t)(i % JOB_PRIORITIES));
-}
-
-static uint32_t outcomes(const struct world *world, enum job_outcome outcome)
-{
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < world->job_count; i++)
-        count += world->jobs[i].outcome == outcome;
-    return count;
-}
-
-static void finish(struct world *world)
-{
-    if (!world_run(world, 3 * HOUR_S * WORLD_SECOND, world_all_done)) {
-        world_print(world);
-        fail_msg("seed %lu: jobs without a result", (unsigned long)world->options.seed);
-    }
-    world_check(world);
-    world_check_home(world);
-}
+#include "tests/sim/story.h"
 
 static void every_weather(struct world_options *options)
 {
@@ -64,14 +30,14 @@ static void every_weather(struct world_options *options)
 static void all_is_home_after_every_weather(void **state)
 {
     (void)state;
-    for (unsigned long seed = 1; seed <= seeds(6, 200); seed++) {
+    for (unsigned long seed = 1; seed <= story_seeds(6, 200); seed++) {
         struct world_options options = world_options_default(seed, 40);
         every_weather(&options);
         struct world *world = world_create(&options);
-        submit_to_all(world, DELETE_SECOND_PROFILE, HOUR_S);
-        submit_to_all(world, NULL, 2 * HOUR_S);
-        submit_to_all(world, NULL, 5); /* too short for most */
-        finish(world);
+        story_submit_to_all(world, DELETE_SECOND_PROFILE, HOUR_S);
+        story_submit_to_all(world, NULL, 2 * HOUR_S);
+        story_submit_to_all(world, NULL, 5); /* too short for most */
+        story_finish_home(world);
         world_destroy(world);
     }
 }
@@ -79,22 +45,18 @@ static void all_is_home_after_every_weather(void **state)
 static void all_is_home_after_kills_in_every_weather(void **state)
 {
     (void)state;
-    for (unsigned long seed = 1; seed <= seeds(6, 200); seed++) {
+    for (unsigned long seed = 1; seed <= story_seeds(6, 200); seed++) {
         struct world_options options = world_options_default(seed, 40);
         every_weather(&options);
         struct world *world = world_create(&options);
-        submit_to_all(world, DELETE_SECOND_PROFILE, HOUR_S);
-        submit_to_all(world, NULL, 2 * HOUR_S);
+        story_submit_to_all(world, DELETE_SECOND_PROFILE, HOUR_S);
+        story_submit_to_all(world, NULL, 2 * HOUR_S);
         assert_true(world_run(world, 60 * WORLD_SECOND, world_all_accepted));
         struct prng prng;
         prng_init(&prng, seed);
-        for (int life = 0; life < 5; life++) {
-            world_run(world, prng_below(&prng, (life < 3 ? 5 : 300) * WORLD_SECOND), NULL);
-            world_kill(world);
-            world->now_ns += prng_below(&prng, 20 * WORLD_SECOND);
-            world_start(world);
-        }
-        finish(world);
+        for (int life = 0; life < 5; life++)
+            story_kill(world, &prng, (life < 3 ? 5 : 300) * WORLD_SECOND);
+        story_finish_home(world);
         world_destroy(world);
     }
 }
@@ -102,32 +64,28 @@ static void all_is_home_after_kills_in_every_weather(void **state)
 static void three_workers_and_two_edges_share_the_work(void **state)
 {
     (void)state;
-    for (unsigned long seed = 1; seed <= seeds(3, 60); seed++) {
+    for (unsigned long seed = 1; seed <= story_seeds(3, 60); seed++) {
         struct world_options options = world_options_default(seed, 100);
         options.workers = 3;
         options.edges = 2;
-        options.second_account = true;
-        snprintf(options.fleet.account[1].system_id, sizeof options.fleet.account[1].system_id,
-                 "second");
-        snprintf(options.fleet.account[1].password, sizeof options.fleet.account[1].password,
-                 "secret");
+        story_second_account(&options);
         if (seed > 1)
             every_weather(&options);
         struct world *world = world_create(&options);
-        submit_to_all(world, DELETE_SECOND_PROFILE, HOUR_S);
-        submit_to_all(world, NULL, HOUR_S);
+        story_submit_to_all(world, DELETE_SECOND_PROFILE, HOUR_S);
+        story_submit_to_all(world, NULL, HOUR_S);
         world_run(world, seed * WORLD_SECOND, NULL);
         if (seed % 2 == 0) {
             world_kill(world);
             world_start(world);
         }
-        finish(world);
+        story_finish_home(world);
         for (uint32_t e = 0; e < 2 && seed == 1; e++)
             assert_true(counter_read(&world->topology->edges[e]->counters.submits) > 0);
         for (uint32_t w = 0; w < 3 && seed == 1; w++)
             assert_true(counter_read(&world->topology->workers[w]->counters.jobs_executed) > 0);
         if (seed == 1)
-            assert_int_equal(outcomes(world, JOB_EXECUTED), 200);
+            assert_int_equal(story_outcomes(world, JOB_EXECUTED), 200);
         world_destroy(world);
     }
 }
@@ -146,23 +104,19 @@ static size_t exact_counter(char line[FLEET_EIS_CAP], size_t len)
 static void exactly_one_higher_holds_across_kills(void **state)
 {
     (void)state;
-    for (unsigned long seed = 1; seed <= seeds(4, 60); seed++) {
+    for (unsigned long seed = 1; seed <= story_seeds(4, 60); seed++) {
         struct world_options options = world_options_default(seed, 20);
         options.eis_edit = exact_counter;
         struct world *world = world_create(&options);
         for (int round = 0; round < 3; round++)
-            submit_to_all(world, DELETE_SECOND_PROFILE, HOUR_S);
+            story_submit_to_all(world, DELETE_SECOND_PROFILE, HOUR_S);
         assert_true(world_run(world, 60 * WORLD_SECOND, world_all_accepted));
         struct prng prng;
         prng_init(&prng, seed);
-        for (int life = 0; life < 3; life++) {
-            world_run(world, prng_below(&prng, 4 * WORLD_SECOND), NULL);
-            world_kill(world);
-            world->now_ns += prng_below(&prng, 20 * WORLD_SECOND);
-            world_start(world);
-        }
-        finish(world);
-        assert_int_equal(outcomes(world, JOB_FAILED) + outcomes(world, JOB_EXPIRED), 0);
+        for (int life = 0; life < 3; life++)
+            story_kill(world, &prng, 4 * WORLD_SECOND);
+        story_finish_home(world);
+        assert_int_equal(story_outcomes(world, JOB_FAILED) + story_outcomes(world, JOB_EXPIRED), 0);
         assert_int_equal(world->runs, 60);
         world_destroy(world);
     }
@@ -174,11 +128,7 @@ static bool base_is_high;
 
 static size_t high_base(char line[FLEET_EIS_CAP], size_t len)
 {
-    char *cntr = strstr(line, "\"cntr\":\"0000000000\"");
-    assert_non_null(cntr);
-    if (base_is_high)
-        cntr[strlen("\"cntr\":\"")] = '2'; /* 2000000000 */
-    return len;
+    return base_is_high ? story_high_base(line, len) : len;
 }
 
 static bool is_open(struct world *world)
@@ -194,13 +144,13 @@ static void card_ahead_of_us_lifts_the_base_once(void **state)
     options.eis_edit = high_base;
     base_is_high = true;
     struct world *world = world_create(&options);
-    submit_to_all(world, DELETE_SECOND_PROFILE, HOUR_S);
-    finish(world);
-    assert_int_equal(outcomes(world, JOB_EXECUTED), 10);
+    story_submit_to_all(world, DELETE_SECOND_PROFILE, HOUR_S);
+    story_finish_home(world);
+    assert_int_equal(story_outcomes(world, JOB_EXECUTED), 10);
     base_is_high = false;
     world_lose_store(world);
-    submit_to_all(world, NULL, HOUR_S);
-    finish(world);
+    story_submit_to_all(world, NULL, HOUR_S);
+    story_finish_home(world);
     for (uint32_t i = 10; i < 20; i++) /* audits are idempotent: sealed anew above the card's */
         assert_int_equal(world->jobs[i].outcome, JOB_EXECUTED);
     uint64_t raised = counter_read(&world->topology->workers[0]->counters.counter_raised);
@@ -208,8 +158,8 @@ static void card_ahead_of_us_lifts_the_base_once(void **state)
     world_kill(world);
     world_start(world); /* the raise is durable */
     assert_true(world_run(world, 60 * WORLD_SECOND, is_open));
-    submit_to_all(world, DELETE_SECOND_PROFILE, HOUR_S);
-    finish(world);
+    story_submit_to_all(world, DELETE_SECOND_PROFILE, HOUR_S);
+    story_finish_home(world);
     for (uint32_t i = 20; i < 30; i++)
         assert_int_equal(world->jobs[i].outcome, JOB_EXECUTED);
     assert_int_equal(counter_read(&world->topology->workers[0]->counters.counter_raised), 0);
@@ -225,19 +175,19 @@ static void update_never_lowers_a_counter_base(void **state)
     options.eis_edit = high_base;
     base_is_high = true;
     struct world *world = world_create(&options);
-    submit_to_all(world, DELETE_SECOND_PROFILE, HOUR_S);
-    finish(world);
+    story_submit_to_all(world, DELETE_SECOND_PROFILE, HOUR_S);
+    story_finish_home(world);
     base_is_high = false;
     for (uint32_t i = 0; i < 5; i++)
         assert_int_equal(world_import(world, i), ERR_OK);
-    submit_to_all(world, DELETE_SECOND_PROFILE, HOUR_S);
-    finish(world);
+    story_submit_to_all(world, DELETE_SECOND_PROFILE, HOUR_S);
+    story_finish_home(world);
     world_kill(world);
     world_start(world); /* also not from the store */
     assert_true(world_run(world, 60 * WORLD_SECOND, is_open));
-    submit_to_all(world, DELETE_SECOND_PROFILE, HOUR_S);
-    finish(world);
-    assert_int_equal(outcomes(world, JOB_EXECUTED), 15); /* not one was answered 02 */
+    story_submit_to_all(world, DELETE_SECOND_PROFILE, HOUR_S);
+    story_finish_home(world);
+    assert_int_equal(story_outcomes(world, JOB_EXECUTED), 15); /* not one was answered 02 */
     world_destroy(world);
 }
 
@@ -246,13 +196,13 @@ static void update_never_lowers_a_counter_base(void **state)
 static void cancelled_means_that_nothing_left(void **state)
 {
     (void)state;
-    for (unsigned long seed = 1; seed <= seeds(10, 200); seed++) {
+    for (unsigned long seed = 1; seed <= story_seeds(10, 200); seed++) {
         struct world_options options = world_options_default(seed, 30);
         options.fleet.lose_per_mille = 300;
         options.fleet.system_error_per_mille = 300;
         options.fleet.lose_silently = true;
         struct world *world = world_create(&options);
-        submit_to_all(world, DELETE_SECOND_PROFILE, HOUR_S);
+        story_submit_to_all(world, DELETE_SECOND_PROFILE, HOUR_S);
         assert_true(world_run(world, 60 * WORLD_SECOND, world_all_accepted));
         struct prng prng;
         prng_init(&prng, seed);
@@ -261,7 +211,7 @@ static void cancelled_means_that_nothing_left(void **state)
             world_run(world, prng_below(&prng, 6 * WORLD_SECOND), NULL);
             answers[i] = world_cancel(world, i);
         }
-        finish(world);
+        story_finish_home(world);
         for (uint32_t i = 0; i < 30; i++) {
             if (world->jobs[i].outcome == JOB_CANCELLED)
                 assert_int_equal(world->device_runs[i], 0);
@@ -295,19 +245,19 @@ static size_t gone_number(char line[FLEET_EIS_CAP], size_t len)
 static void number_lost_in_flight_ends_every_job_at_its_expiry(void **state)
 {
     (void)state;
-    for (unsigned long seed = 1; seed <= seeds(6, 60); seed++) {
+    for (unsigned long seed = 1; seed <= story_seeds(6, 60); seed++) {
         struct world_options options = world_options_default(seed, 20);
         options.eis_edit = gone_number;
         options.fleet.lose_per_mille = 500;
         number_is_gone = false;
         struct world *world = world_create(&options);
-        submit_to_all(world, DELETE_SECOND_PROFILE, 600);
-        submit_to_all(world, NULL, 600);
+        story_submit_to_all(world, DELETE_SECOND_PROFILE, 600);
+        story_submit_to_all(world, NULL, 600);
         world_run(world, seed * 7 * WORLD_SECOND, NULL);
         number_is_gone = true;
         for (uint32_t i = 0; i < 20; i++)
             assert_int_equal(world_import(world, i), ERR_OK);
-        finish(world);
+        story_finish_home(world);
         number_is_gone = false;
         world_destroy(world);
     }
@@ -316,12 +266,12 @@ static void number_lost_in_flight_ends_every_job_at_its_expiry(void **state)
 static void device_removed_in_flight_ends_its_jobs_truly(void **state)
 {
     (void)state;
-    for (unsigned long seed = 1; seed <= seeds(8, 80); seed++) {
+    for (unsigned long seed = 1; seed <= story_seeds(8, 80); seed++) {
         struct world_options options = world_options_default(seed, 20);
         options.fleet.lose_per_mille = 300;
         struct world *world = world_create(&options);
-        submit_to_all(world, DELETE_SECOND_PROFILE, 600);
-        submit_to_all(world, NULL, 600);
+        story_submit_to_all(world, DELETE_SECOND_PROFILE, 600);
+        story_submit_to_all(world, NULL, 600);
         assert_true(world_run(world, 60 * WORLD_SECOND, world_all_accepted));
         world_run(world, seed * WORLD_SECOND / 4, NULL);
         for (uint32_t i = 0; i < 20; i += 2)
@@ -332,7 +282,7 @@ static void device_removed_in_flight_ends_its_jobs_truly(void **state)
         }
         for (uint32_t i = 0; i < 20 && seed % 3 == 0; i += 4)
             assert_int_equal(world_import(world, i), ERR_OK);
-        finish(world);
+        story_finish_home(world);
         for (uint32_t i = 0; i < 20; i++) /* the first of a device's two: only a verified answer */
             if (world->jobs[i].outcome == JOB_FAILED || world->jobs[i].outcome == JOB_EXPIRED)
                 assert_int_equal(world->device_runs[i], 0);
@@ -356,7 +306,7 @@ static void expired_jobs_leave_room_for_others(void **state)
     assert_true(world_run(world, 200 * WORLD_SECOND, world_all_done));
     for (uint32_t i = 30; i < 60; i++)
         world_submit(world, i, NULL, 60, 1);
-    finish(world);
+    story_finish_home(world);
     for (uint32_t i = 0; i < 60; i++) {
         assert_int_equal(world->jobs[i].accepted, ERR_OK);
         assert_int_equal(world->jobs[i].outcome, JOB_EXPIRED);
@@ -368,22 +318,23 @@ static void expired_jobs_leave_room_for_others(void **state)
 static void stalled_store_holds_everything_back_and_loses_nothing(void **state)
 {
     (void)state;
-    for (unsigned long seed = 51; seed <= 50 + seeds(1, 10); seed++) {
-        struct world_options options = world_options_default(seed, (uint32_t)seeds(1500, 6000));
+    for (unsigned long seed = 51; seed <= 50 + story_seeds(1, 10); seed++) {
+        struct world_options options =
+            world_options_default(seed, (uint32_t)story_seeds(1500, 6000));
         options.window = 1000;
         options.fleet.delay_ms = 20000;
         options.fleet.jitter_ms = 40000;
         options.fleet.deliver_window = 1024;
         options.fleet.mo_duplicate_per_mille = 300;
         struct world *world = world_create(&options);
-        submit_to_all(world, NULL, HOUR_S);
+        story_submit_to_all(world, NULL, HOUR_S);
         assert_true(world_run(world, 60 * WORLD_SECOND, world_all_accepted));
         world_run(world, (5 + 5 * (seed % 4)) * WORLD_SECOND, NULL);
         world->store_stalls = true;
         world_run(world, 300 * WORLD_SECOND, NULL);
         world->store_stalls = false;
-        finish(world);
-        assert_int_equal(outcomes(world, JOB_EXECUTED), world->job_count);
+        story_finish_home(world);
+        assert_int_equal(story_outcomes(world, JOB_EXECUTED), world->job_count);
         world_destroy(world);
     }
 }
@@ -398,7 +349,7 @@ static void fewer_segments_and_entries_than_before_the_restart_lose_nothing(void
     options.fleet.lose_per_mille = 1000;
     struct world *world = world_create(&options);
     for (int round = 0; round < 3; round++)
-        submit_to_all(world, WORLD_LONG_SCRIPT, HOUR_S);
+        story_submit_to_all(world, WORLD_LONG_SCRIPT, HOUR_S);
     assert_true(world_run(world, 60 * WORLD_SECOND, world_all_accepted));
     world_run(world, 10 * WORLD_SECOND, NULL);
     world_kill(world);
@@ -406,11 +357,11 @@ static void fewer_segments_and_entries_than_before_the_restart_lose_nothing(void
     world->config.jobs.waiting_max = 5;
     fleet_settings(world->fleet)->lose_per_mille = 0;
     world_start(world);
-    finish(world);
+    story_finish_home(world);
     for (uint32_t i = 0; i < 90; i++) /* in flight: sent as sealed; waiting: too long by now */
         assert_true(world->jobs[i].outcome == JOB_EXECUTED ||
                     (world->jobs[i].outcome == JOB_FAILED && world->jobs[i].reason == ERR_RANGE));
-    assert_true(outcomes(world, JOB_EXECUTED) > 0);
+    assert_true(story_outcomes(world, JOB_EXECUTED) > 0);
     world_destroy(world);
 }
 

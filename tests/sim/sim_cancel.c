@@ -1,34 +1,13 @@
 /* Cancelling what is in flight: 409 means that no further copy leaves, also not after a kill, and
  * that the job still ends as it must (design §4 "Effectively once"). */
-#include "base/log.h"
-#include "tests/sim/world.h"
+#include "tests/sim/story.h"
 
-#include <stdlib.h>
-
-#define DELETE_SECOND_PROFILE "80E40040124F10A0000005591010FFFFFFFF8900001100"
 #define DEVICES 20u
-#define HOUR_S 3600u
-
-static unsigned long seeds(unsigned long quick, unsigned long full)
-{
-    return getenv("STARLING_FULL") != NULL ? full : quick;
-}
 
 static void submit_to_all(struct world *world, const char *script)
 {
-    for (uint32_t i = 0; i < DEVICES; i++)
-        world_submit(world, i, script, HOUR_S, 1);
+    story_submit_to_all(world, script, HOUR_S);
     assert_true(world_run(world, 60 * WORLD_SECOND, world_all_accepted));
-}
-
-static void finish(struct world *world)
-{
-    if (!world_run(world, 3 * HOUR_S * WORLD_SECOND, world_all_done)) {
-        world_print(world);
-        fail_msg("seed %lu: jobs without a result", (unsigned long)world->options.seed);
-    }
-    world_check(world);
-    world_check_home(world);
 }
 
 static uint64_t submits(const struct world *world)
@@ -41,7 +20,7 @@ static void no_copy_leaves_after_a_kill(void **state)
 {
     (void)state;
     uint32_t in_flight = 0;
-    for (unsigned long seed = 1; seed <= seeds(12, 200); seed++) {
+    for (unsigned long seed = 1; seed <= story_seeds(12, 200); seed++) {
         struct world_options options = world_options_default(seed, DEVICES);
         options.fleet.lose_per_mille = 1000;
         options.fleet.lose_silently = seed % 2 == 0;
@@ -58,7 +37,7 @@ static void no_copy_leaves_after_a_kill(void **state)
             world_run(world, 400 * WORLD_SECOND, NULL);
         world_kill(world);
         world_start(world);
-        finish(world);
+        story_finish_home(world);
         assert_int_equal(submits(world), 0);
         for (uint32_t i = 0; i < DEVICES; i++) {
             in_flight += answers[i] == ERR_CONFLICT;
@@ -84,19 +63,11 @@ static void late_answer_after_a_kill_still_ends_it(void **state)
         assert_int_equal(world_cancel(world, i), ERR_CONFLICT);
     world_kill(world);
     world_start(world);
-    finish(world);
+    story_finish_home(world);
     assert_int_equal(submits(world), 0);
     for (uint32_t i = 0; i < DEVICES; i++)
         assert_int_equal(world->jobs[i].outcome, JOB_EXECUTED);
     world_destroy(world);
-}
-
-static size_t high_base(char line[FLEET_EIS_CAP], size_t len)
-{
-    char *cntr = strstr(line, "\"cntr\":\"0000000000\"");
-    assert_non_null(cntr);
-    cntr[strlen("\"cntr\":\"")] = '2'; /* 2000000000 */
-    return len;
 }
 
 static bool all_raised(struct world *world)
@@ -109,10 +80,10 @@ static void nothing_is_sealed_anew(void **state)
 {
     (void)state;
     struct world_options options = world_options_default(72, DEVICES);
-    options.eis_edit = high_base;
+    options.eis_edit = story_high_base;
     struct world *world = world_create(&options);
     submit_to_all(world, DELETE_SECOND_PROFILE);
-    finish(world);
+    story_finish_home(world);
     world->options.eis_edit = NULL;
     world_lose_store(world); /* the cards are ahead of the base now */
     submit_to_all(world, NULL);
@@ -120,7 +91,7 @@ static void nothing_is_sealed_anew(void **state)
     assert_true(world_run(world, 200 * WORLD_SECOND, all_raised));
     for (uint32_t i = DEVICES; i < 2 * DEVICES; i++)
         assert_int_equal(world_cancel(world, i), ERR_CONFLICT);
-    finish(world);
+    story_finish_home(world);
     assert_int_equal(submits(world), DEVICES);
     assert_int_equal(world->runs, runs);
     for (uint32_t i = DEVICES; i < 2 * DEVICES; i++)
@@ -130,7 +101,6 @@ static void nothing_is_sealed_anew(void **state)
 
 int main(int argc, char **argv)
 {
-    log_set_level(LOG_ERROR);
     if (argc > 1)
         cmocka_set_test_filter(argv[1]);
     const struct CMUnitTest tests[] = {

@@ -1,18 +1,6 @@
 /* One device, one account, one slow thing must not be everybody's: order, reachability, throttling
  * (design §2, §4 Jobs). And what each response status does to its job. */
-#include "tests/sim/world.h"
-
-#define DELETE_SECOND_PROFILE "80E40040124F10A0000005591010FFFFFFFF8900001100"
-#define GET_DATA "80CAFF2100"
-
-static void finish(struct world *world, uint64_t ns)
-{
-    if (!world_run(world, ns, world_all_done)) {
-        world_print(world);
-        fail_msg("seed %lu: jobs without a result", (unsigned long)world->options.seed);
-    }
-    world_check(world);
-}
+#include "tests/sim/story.h"
 
 static void thousand_jobs_of_one_device_come_back_in_order(void **state)
 {
@@ -23,7 +11,7 @@ static void thousand_jobs_of_one_device_come_back_in_order(void **state)
     struct world *world = world_create(&options);
     for (uint32_t i = 0; i < 1000; i++)
         world_submit(world, 0, GET_DATA, 36000, 1);
-    finish(world, 36000 * WORLD_SECOND);
+    story_finish(world, 36000 * WORLD_SECOND);
     for (uint32_t i = 0; i < 1000; i++)
         assert_int_equal(world->jobs[i].outcome, JOB_EXECUTED);
     for (uint32_t i = 1; i < 1000;
@@ -45,7 +33,7 @@ static void urgent_jobs_of_a_device_go_first(void **state)
         low[i] = world_submit(world, 0, GET_DATA, 36000, 0);
     for (uint32_t i = 0; i < 8; i++)
         high[i] = world_submit(world, 0, GET_DATA, 36000, 3);
-    finish(world, 36000 * WORLD_SECOND);
+    story_finish(world, 36000 * WORLD_SECOND);
     for (uint32_t i = 0; i < 8; i++) /* the first low one may have left before */
         assert_true(world->jobs[high[i]].order < world->jobs[low[1]].order);
     world_destroy(world);
@@ -74,7 +62,7 @@ static void ten_thousand_jobs_to_one_unreachable_device_slow_nobody(void **state
     uint64_t start = world->now_ns;
     assert_true(world_run(world, 600 * WORLD_SECOND, reachable_are_done));
     assert_true(world->now_ns - start < 30 * WORLD_SECOND);
-    finish(world, 4000 * WORLD_SECOND);
+    story_finish(world, 4000 * WORLD_SECOND);
     uint32_t unconfirmed = 0, expired = 0;
     for (uint32_t i = 0; i < 10000; i++) {
         unconfirmed += world->jobs[i].outcome == JOB_UNCONFIRMED;
@@ -89,10 +77,7 @@ static void throttled_account_does_not_slow_another(void **state)
 {
     (void)state;
     struct world_options options = world_options_default(24, 100);
-    options.second_account = true;
-    snprintf(options.fleet.account[1].system_id, sizeof options.fleet.account[1].system_id,
-             "second");
-    snprintf(options.fleet.account[1].password, sizeof options.fleet.account[1].password, "secret");
+    story_second_account(&options);
     options.fleet.account[1].throttle_every = 1; /* all of them */
     struct world *world = world_create(&options);
     for (uint32_t i = 0; i < 100; i++)
@@ -106,7 +91,7 @@ static void throttled_account_does_not_slow_another(void **state)
     assert_int_equal(done + open, 100);
     assert_true(done > 0 && open > 0);
     fleet_settings(world->fleet)->account[1].throttle_every = 0;
-    finish(world, 3600 * WORLD_SECOND);
+    story_finish(world, 3600 * WORLD_SECOND);
     for (uint32_t i = 0; i < 100; i++)
         assert_int_equal(world->jobs[i].outcome, JOB_EXECUTED);
     world_destroy(world);
@@ -132,7 +117,7 @@ static void each_error_status_ends_or_repeats_its_job(void **state)
         struct world *world = world_create(&options);
         for (uint32_t d = 0; d < 3; d++)
             world_submit(world, d, DELETE_SECOND_PROFILE, 3600, 1);
-        finish(world, 3700 * WORLD_SECOND);
+        story_finish(world, 3700 * WORLD_SECOND);
         for (uint32_t d = 0; d < 3; d++)
             if (world->jobs[d].outcome != cases[i].outcome)
                 fail_msg("status %02X: outcome %s, wanted %s", cases[i].status,

@@ -1,48 +1,16 @@
 /* Bad weather: loss, duplicates, throttling, dropped connections, hostile answers; and kills. What
  * must hold is always the same: one result per job, nothing runs twice, no counter binds two
  * packets, `failed` and `executed` are true (design §4 "Effectively once"). */
-#include "tests/sim/world.h"
-
-#include <stdlib.h>
-
-#define DELETE_SECOND_PROFILE "80E40040124F10A0000005591010FFFFFFFF8900001100"
-
-static unsigned long seeds(unsigned long quick, unsigned long full)
-{
-    return getenv("STARLING_FULL") != NULL ? full : quick;
-}
-
-static void submit_to_all(struct world *world, const char *script, uint32_t expiry_s)
-{
-    for (uint32_t i = 0; i < world->options.devices; i++)
-        world_submit(world, i, script, expiry_s, 1);
-}
-
-static uint32_t outcomes(const struct world *world, enum job_outcome outcome)
-{
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < world->job_count; i++)
-        count += world->jobs[i].outcome == outcome;
-    return count;
-}
-
-static void finish(struct world *world)
-{
-    if (!world_run(world, 3 * 3600 * WORLD_SECOND, world_all_done)) {
-        world_print(world);
-        fail_msg("seed %lu: jobs without a result", (unsigned long)world->options.seed);
-    }
-    world_check(world);
-}
+#include "tests/sim/story.h"
 
 static void clean_link_every_job_is_executed(void **state)
 {
     (void)state;
     struct world_options options = world_options_default(11, 200);
     struct world *world = world_create(&options);
-    submit_to_all(world, NULL, 3600);
-    finish(world);
-    assert_int_equal(outcomes(world, JOB_EXECUTED), 200);
+    story_submit_to_all(world, NULL, HOUR_S);
+    story_finish(world, 3 * HOUR_S * WORLD_SECOND);
+    assert_int_equal(story_outcomes(world, JOB_EXECUTED), 200);
     assert_int_equal(world->runs, 200);
     world_destroy(world);
 }
@@ -50,7 +18,7 @@ static void clean_link_every_job_is_executed(void **state)
 static void lost_and_doubled_messages_never_run_a_command_twice(void **state)
 {
     (void)state;
-    for (unsigned long seed = 1; seed <= seeds(6, 300); seed++) {
+    for (unsigned long seed = 1; seed <= story_seeds(6, 300); seed++) {
         struct world_options options = world_options_default(seed, 40);
         options.fleet.lose_per_mille = 100;
         options.fleet.duplicate_per_mille = 50;
@@ -59,10 +27,12 @@ static void lost_and_doubled_messages_never_run_a_command_twice(void **state)
         options.fleet.reorder_ms = 5000;
         options.fleet.lose_silently = seed % 2 == 0;
         struct world *world = world_create(&options);
-        submit_to_all(world, seed % 3 == 0 ? NULL : DELETE_SECOND_PROFILE, 3600);
-        finish(world);
-        assert_int_equal(outcomes(world, JOB_FAILED), 0); /* a lost answer is never a failure */
-        assert_int_equal(outcomes(world, JOB_EXECUTED) + outcomes(world, JOB_UNCONFIRMED), 40);
+        story_submit_to_all(world, seed % 3 == 0 ? NULL : DELETE_SECOND_PROFILE, HOUR_S);
+        story_finish(world, 3 * HOUR_S * WORLD_SECOND);
+        assert_int_equal(story_outcomes(world, JOB_FAILED),
+                         0); /* a lost answer is never a failure */
+        assert_int_equal(
+            story_outcomes(world, JOB_EXECUTED) + story_outcomes(world, JOB_UNCONFIRMED), 40);
         world_destroy(world);
     }
 }
@@ -70,7 +40,7 @@ static void lost_and_doubled_messages_never_run_a_command_twice(void **state)
 static void throttling_and_drops_delay_but_lose_nothing(void **state)
 {
     (void)state;
-    for (unsigned long seed = 1; seed <= seeds(3, 60); seed++) {
+    for (unsigned long seed = 1; seed <= story_seeds(3, 60); seed++) {
         struct world_options options = world_options_default(seed, 40);
         options.fleet.account[0].throttle_every = 2;
         options.fleet.drop_connection_after = 7 + (uint32_t)seed;
@@ -78,9 +48,9 @@ static void throttling_and_drops_delay_but_lose_nothing(void **state)
         options.fleet.late_response_per_mille = 50;
         options.fleet.late_response_ms = 40000;
         struct world *world = world_create(&options);
-        submit_to_all(world, DELETE_SECOND_PROFILE, 3 * 3600);
-        finish(world);
-        assert_int_equal(outcomes(world, JOB_EXPIRED), 0);
+        story_submit_to_all(world, DELETE_SECOND_PROFILE, 3 * HOUR_S);
+        story_finish(world, 3 * HOUR_S * WORLD_SECOND);
+        assert_int_equal(story_outcomes(world, JOB_EXPIRED), 0);
         world_destroy(world);
     }
 }
@@ -88,7 +58,7 @@ static void throttling_and_drops_delay_but_lose_nothing(void **state)
 static void hostile_answers_change_nothing_but_a_counter(void **state)
 {
     (void)state;
-    for (unsigned long seed = 1; seed <= seeds(3, 60); seed++) {
+    for (unsigned long seed = 1; seed <= story_seeds(3, 60); seed++) {
         struct world_options options = world_options_default(seed, 40);
         options.fleet.forge_per_mille = 500;
         options.fleet.alter_per_mille = 500;
@@ -96,10 +66,10 @@ static void hostile_answers_change_nothing_but_a_counter(void **state)
         options.fleet.cross_per_mille = 500;
         options.fleet.replay_ms = 1000;
         struct world *world = world_create(&options);
-        submit_to_all(world, DELETE_SECOND_PROFILE, 3600);
-        submit_to_all(world, NULL, 3600);
-        finish(world);
-        assert_int_equal(outcomes(world, JOB_EXECUTED), 80);
+        story_submit_to_all(world, DELETE_SECOND_PROFILE, HOUR_S);
+        story_submit_to_all(world, NULL, HOUR_S);
+        story_finish(world, 3 * HOUR_S * WORLD_SECOND);
+        assert_int_equal(story_outcomes(world, JOB_EXECUTED), 80);
         const struct core *core = &world->topology->workers[0]->core;
         uint64_t drops = 0;
         for (int e = 0; e < ERR_COUNT; e++)
@@ -114,7 +84,7 @@ static void hostile_answers_change_nothing_but_a_counter(void **state)
 static void lossy_tcp_to_the_smsc_loses_no_message(void **state)
 {
     (void)state;
-    for (unsigned long seed = 1; seed <= seeds(3, 60); seed++) {
+    for (unsigned long seed = 1; seed <= story_seeds(3, 60); seed++) {
         struct world_options options = world_options_default(seed, 40);
         options.impair.loss_ppm = 50000;
         options.impair.duplicate_ppm = 20000;
@@ -123,9 +93,9 @@ static void lossy_tcp_to_the_smsc_loses_no_message(void **state)
         options.impair.corrupt_ppm = 10000;
         options.impair.delay_ns = 10000000;
         struct world *world = world_create(&options);
-        submit_to_all(world, DELETE_SECOND_PROFILE, 3600);
-        finish(world);
-        assert_int_equal(outcomes(world, JOB_EXECUTED), 40);
+        story_submit_to_all(world, DELETE_SECOND_PROFILE, HOUR_S);
+        story_finish(world, 3 * HOUR_S * WORLD_SECOND);
+        assert_int_equal(story_outcomes(world, JOB_EXECUTED), 40);
         world_destroy(world);
     }
 }
@@ -133,7 +103,7 @@ static void lossy_tcp_to_the_smsc_loses_no_message(void **state)
 static void killed_at_any_moment_keeps_every_promise(void **state)
 {
     (void)state;
-    for (unsigned long seed = 1; seed <= seeds(8, 200); seed++) {
+    for (unsigned long seed = 1; seed <= story_seeds(8, 200); seed++) {
         struct world_options options = world_options_default(seed, 40);
         options.fleet.lose_per_mille = seed % 2 ? 50 : 0;
         options.fleet.duplicate_per_mille = seed % 2 ? 50 : 0;
@@ -141,16 +111,12 @@ static void killed_at_any_moment_keeps_every_promise(void **state)
         struct world *world = world_create(&options);
         struct prng prng;
         prng_init(&prng, seed);
-        submit_to_all(world, DELETE_SECOND_PROFILE, 3600);
+        story_submit_to_all(world, DELETE_SECOND_PROFILE, HOUR_S);
         assert_true(world_run(world, 60 * WORLD_SECOND, world_all_accepted));
-        for (int life = 0; life < 4; life++) {
-            world_run(world, prng_below(&prng, 4 * WORLD_SECOND), NULL);
-            world_kill(world);
-            world->now_ns += prng_below(&prng, 20 * WORLD_SECOND);
-            world_start(world);
-        }
-        finish(world);
-        assert_int_equal(outcomes(world, JOB_FAILED) + outcomes(world, JOB_EXPIRED), 0);
+        for (int life = 0; life < 4; life++)
+            story_kill(world, &prng, 4 * WORLD_SECOND);
+        story_finish(world, 3 * HOUR_S * WORLD_SECOND);
+        assert_int_equal(story_outcomes(world, JOB_FAILED) + story_outcomes(world, JOB_EXPIRED), 0);
         world_destroy(world);
     }
 }

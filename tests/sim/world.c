@@ -1,5 +1,5 @@
 /* Virtual time: everybody turns until nobody has anything to do, then the clock jumps. */
-#include "tests/sim/world.h"
+#include "tests/sim/world_inside.h"
 
 #include "base/hex.h"
 #include "base/log.h"
@@ -7,191 +7,12 @@
 #include "io/port_mem.h"
 #include "tests/support/alloc_trap.h"
 
-#include <rte_errno.h>
 #include <rte_mbuf.h>
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 
-#define NEAR_ADDR ip_addr_v4(0x0A630001u) /* 10.99.0.1 */
-#define FAR_ADDR ip_addr_v4(0x0A630002u)
-#define SMSC_PORT 2775u
-#define EPOCH_MS 1795000000000ull /* a day in November 2026 */
-#define PACKET_SLOTS_PER_DEVICE 16u
 #define RUN_TURNS_MAX 100000000ull
-
-/* ---- Ledger ------------------------------------------------------------------------------------ */
-
-struct world_packet {
-    struct eid eid;
-    uint64_t cntr;
-    uint8_t kvn;
-    bool used, run;
-    uint8_t hash[32];
-};
-
-static struct world_packet *packet_slot(struct world *world, const struct fleet_entry *entry)
-{
-    uint32_t at =
-        (eid_slot(&entry->eid) * 2654435761u + (uint32_t)entry->cntr * 40503u + entry->kvn) %
-        world->packet_cap;
-    for (;; at = (at + 1) % world->packet_cap) {
-        struct world_packet *slot = &world->packets[at];
-        if (!slot->used)
-            return slot;
-        if (slot->cntr == entry->cntr && slot->kvn == entry->kvn &&
-            memcmp(&slot->eid, &entry->eid, sizeof slot->eid) == 0)
-            return slot;
-    }
-}
-
-uint32_t world_device(struct world *world, const struct eid *eid)
-{
-    for (uint32_t i = 0; i < world->options.devices; i++) {
-        struct eid other;
-        fleet_eid(world->options.fleet.first + i, &other);
-        if (memcmp(&other, eid, sizeof other) == 0)
-            return i;
-    }
-    fail_msg("an EID that no card has");
-    return 0;
-}
-
-static void on_packet(void *context, const struct fleet_entry *entry)
-{
-    struct world *world = context;
-    uint32_t device = world_device(world, &entry->eid);
-    world->device_heard[device] = true;
-    if (!entry->authentic)
-        return;
-    struct world_packet *slot = packet_slot(world, entry);
-    if (!slot->used) {
-        assert_true(++world->packet_count < world->packet_cap);
-        *slot = (struct world_packet){
-            .eid = entry->eid, .cntr = entry->cntr, .kvn = entry->kvn, .used = true
-        };
-        memcpy(slot->hash, entry->packet_hash, sizeof slot->hash);
-    }
-    if (memcmp(slot->hash, entry->packet_hash, sizeof slot->hash) != 0)
-        world->counter_twice++;
-    if (!entry->run)
-        return;
-    if (slot->run)
-        world->ran_twice++;
-    slot->run = true;
-    world->runs++;
-    world->device_runs[device]++;
-}
-
-/* ---- Options and configuration ----------------------------------------------------------------- */
-
-struct world_options world_options_default(uint64_t seed, uint32_t devices)
-{
-    struct world_options options = {
-        .seed = seed,
-        .devices = devices,
-        .job_max = devices * 4 + 64,
-        .fleet = fleet_config_default(),
-        .jobs = { .waiting_max = 20000,
-                  .segments_max = 5,
-                  .expiry_s = 3600,
-                  .attempts_max = 3,
-                  .backoff_s = 10,
-                  .por_wait_s = 30,
-                  .por_grace_s = 60,
-                  .reassembly_s = 300,
-                  .results_keep_s = 7 * 86400 },
-        .window = 10,
-        .validity_s = 120,
-        .receipts = true,
-    };
-    options.fleet.device_count = devices;
-    options.fleet.seed = seed;
-    options.fleet.epoch_s = EPOCH_MS / 1000;
-    options.fleet.delay_ms = 200;
-    options.impair.seed = seed;
-    return options;
-}
-
-static void file_write(const char *path, const char *text)
-{
-    FILE *file = fopen(path, "w");
-    assert_non_null(file);
-    fputs(text, file);
-    fclose(file);
-    assert_int_equal(chmod(path, 0600), 0);
-}
-
-/* Devices 50..99 through the second account: five prefixes, all but the last digit of their numbers. */
-static void routes_make(struct world *world)
-{
-    static char prefixes[5][FLEET_MSISDN_CAP], all[] = "", one[] = "one", two[] = "two";
-    struct config *config = &world->config;
-    config->account_count = 2;
-    for (uint32_t i = 0; i < 5; i++) {
-        fleet_msisdn(50 + 10 * i, 0, prefixes[i]);
-        prefixes[i][strlen(prefixes[i]) - 1] = '\0';
-        config->routes[config->route_count++] =
-            (struct config_route){ .prefix = prefixes[i], .account = two };
-    }
-    config->routes[config->route_count++] = (struct config_route){ .prefix = all, .account = one };
-}
-
-static void config_make(struct world *world)
-{
-    static char store[300];
-    static char ports[WORLD_LINKS_MAX][8] = { "net", "other" }, device[] = "memory",
-                source[] = "447700900000";
-    static char names[2][16] = { "one", "two" }, systems[2][16] = { "starling", "second" };
-    snprintf(store, sizeof store, "%s/store", world->dir.path);
-    snprintf(world->kek, sizeof world->kek, "%s/kek", world->dir.path);
-    snprintf(world->password, sizeof world->password, "%s/password", world->dir.path);
-    file_write(world->kek, "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n");
-    file_write(world->password, "secret\n");
-    struct config *config = &world->config;
-    *config = (struct config){
-        .data_dir = store,
-        .kek_file = world->kek,
-        .devices_max = world->options.devices + 16,
-        .account_count = 1,
-        .jobs = world->options.jobs,
-    };
-    world->link_count = world->options.edges > 0 ? world->options.edges : 1;
-    assert_true(world->link_count <= WORLD_LINKS_MAX);
-    config->port_count = config->cores.edge_count = world->link_count;
-    config->cores.worker_count = world->options.workers > 0 ? world->options.workers : 1;
-    for (uint32_t p = 0; p < world->link_count; p++)
-        config->ports[p] = (struct config_port){ .name = ports[p],
-                                                 .device = device,
-                                                 .address = NEAR_ADDR,
-                                                 .prefix_len = 24,
-                                                 .mtu = 1500,
-                                                 .edge = p };
-    for (uint32_t a = 0; a < (world->options.second_account ? 2u : 1u); a++)
-        config->accounts[a] = (struct config_account){ .name = names[a],
-                                                       .port = ports[a % world->link_count],
-                                                       .address = FAR_ADDR,
-                                                       .tcp_port = SMSC_PORT,
-                                                       .system_id = systems[a],
-                                                       .password_file = world->password,
-                                                       .source_address = source,
-                                                       .source_ton = 1,
-                                                       .source_npi = 1,
-                                                       .dest_ton = 1,
-                                                       .dest_npi = 1,
-                                                       .binds = 1,
-                                                       .window = world->options.window,
-                                                       .rate_per_s = world->options.rate_per_s,
-                                                       .validity_s = world->options.validity_s,
-                                                       .receipts = world->options.receipts,
-                                                       .id_format = ID_LEARN,
-                                                       .response_ms = 30000,
-                                                       .enquire_ms = 30000,
-                                                       .bind_ms = 10000 };
-    if (world->options.second_account)
-        routes_make(world);
-}
 
 /* ---- Parts ------------------------------------------------------------------------------------- */
 
@@ -536,7 +357,7 @@ void world_lose_store(struct world *world)
     world_kill(world);
     temp_dir_remove(&world->dir);
     world->dir = temp_dir_make();
-    config_make(world);
+    world_config_make(world);
     world->results_after = 0;
     for (uint32_t i = 0; i < world->job_count; i++)
         world->jobs[i].id += (uint64_t)1 << 32; /* ids begin anew: these are no more */
@@ -555,14 +376,11 @@ struct world *world_create(const struct world_options *options)
     world->now_ns = WORLD_SECOND;
     /* Kills here end the process, not the machine: memory is as good as a disk, and faster. */
     world->dir = access("/dev/shm", W_OK) == 0 ? temp_dir_in("/dev/shm") : temp_dir_make();
-    config_make(world);
+    world_config_make(world);
     world->jobs = calloc(options->job_max, sizeof *world->jobs);
-    world->packet_cap = (options->devices + options->job_max) * PACKET_SLOTS_PER_DEVICE;
-    world->packets = calloc(world->packet_cap, sizeof *world->packets);
-    world->device_runs = calloc(options->devices, sizeof *world->device_runs);
-    world->device_heard = calloc(options->devices, sizeof *world->device_heard);
+    world_ledger_open(world);
     struct fault fault = { "" };
-    world->options.fleet.on_packet = on_packet;
+    world->options.fleet.on_packet = world_ledger_note;
     world->options.fleet.context = world;
     world->fleet = fleet_create(&world->options.fleet, world->now_ns, &fault);
     if (world->fleet == NULL)
@@ -582,9 +400,7 @@ void world_destroy(struct world *world)
     rte_mempool_free(world->far_frames);
     temp_dir_remove(&world->dir);
     free(world->jobs);
-    free(world->packets);
-    free(world->device_runs);
-    free(world->device_heard);
+    world_ledger_close(world);
     free(world);
 }
 
@@ -622,27 +438,5 @@ void world_print(struct world *world)
                           edge->smscs[s].queue_count, smsc_bound_count(&edge->smscs[s]),
                           edge->smscs[s].binds[0].link,
                           smpp_session_open(edge->smscs[s].binds[0].session));
-    }
-}
-
-void world_check(struct world *world)
-{
-    unsigned long seed = (unsigned long)world->options.seed;
-    if (world->ran_twice != 0)
-        fail_msg("seed %lu: %lu commands ran twice", seed, (unsigned long)world->ran_twice);
-    if (world->counter_twice != 0)
-        fail_msg("seed %lu: %lu counters bound to two packets", seed,
-                 (unsigned long)world->counter_twice);
-    for (uint32_t i = 0; i < world->job_count; i++) {
-        const struct world_job *job = &world->jobs[i];
-        if (job->accepted != ERR_OK)
-            continue;
-        if (job->results != 1)
-            fail_msg("seed %lu: job %lu has %u results", seed, (unsigned long)job->id,
-                     job->results);
-        uint32_t device = world_device(world, &job->eid);
-        if (job->outcome == JOB_EXECUTED && world->device_runs[device] == 0)
-            fail_msg("seed %lu: job %lu executed, but its card never ran anything", seed,
-                     (unsigned long)job->id);
     }
 }

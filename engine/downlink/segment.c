@@ -32,6 +32,7 @@ static void part_push(struct worker *worker, struct session *session, struct spa
     msg->value = session->msisdn;
     msg->expiry_ms = session->now.expiry_ms;
     msg->stamp_ns = session->since_ns;
+    msg->id = session->command_id;
     msg->cookie = (uint64_t)(session - worker->sessions) << 32 | session->epoch;
     struct writer w = msg_writer(msg);
     sms_segment_write(&w, packet, part, session->part_count, session->concat_ref,

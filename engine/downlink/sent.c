@@ -4,12 +4,12 @@
 #include "io/smpp/smpp_receipt.h"
 #include "io/smpp/smpp_status.h"
 
-/* The caller of GET /v1/jobs/{id} sees every attempt; a restart learns what the SMSC holds. */
-static void attempt_record(struct worker *worker, const struct session *session,
-                           const struct msg *msg)
+/* The caller of GET /v1/jobs/{id} sees every attempt, also one whose answer overtook the SMSC's; a
+ * restart learns what the SMSC holds. */
+static void attempt_record(struct worker *worker, const struct msg *msg)
 {
     struct record_attempt attempt = {
-        .job_id = session->command_id,
+        .job_id = msg->id,
         .attempt = msg->attempt,
         .part = msg->part,
         .part_count = msg->part_count,
@@ -51,10 +51,10 @@ static void attempt_end(struct worker *worker, struct session *session)
 static void sent_one(struct worker *worker, const struct msg *msg)
 {
     worker->accounts[msg->account].credits++;
+    attempt_record(worker, msg);
     struct session *session = &worker->sessions[msg->cookie >> 32];
     if (session->epoch != (uint32_t)msg->cookie || !session->is_command)
         return; /* answered meanwhile */
-    attempt_record(worker, session, msg);
     session->parts_home++;
     if (msg->validity_ms > session->validity_ms)
         session->validity_ms = msg->validity_ms;

@@ -14,10 +14,47 @@ static void one_job_comes_back_executed(void **state)
     world_destroy(world);
 }
 
+/* What GET /v1/jobs/{id} shows of a job of three short messages. */
+static void check_attempts(struct world *world, uint32_t job)
+{
+    struct api_job *view = calloc(1, sizeof *view);
+    assert_non_null(view);
+    assert_int_equal(control_job_get(&world->topology->control, 0, world->jobs[job].id, view),
+                     ERR_OK);
+    assert_int_equal(view->state, API_JOB_FINAL);
+    assert_int_equal(view->attempt_count, 3);
+    for (uint8_t part = 0; part < 3; part++) {
+        assert_int_equal(view->attempts[part].attempt, 1);
+        assert_int_equal(view->attempts[part].part, part);
+        assert_int_equal(view->attempts[part].part_count, 3);
+        assert_int_equal(view->attempts[part].status, 0);
+        assert_int_not_equal(view->attempts[part].message_id[0], 0);
+    }
+    free(view);
+}
+
+/* A card may answer before the SMSC does: SMPP orders a session's PDUs by nothing but the wish to. */
+static void a_job_shows_its_attempts_whoever_answers_first(void **state)
+{
+    (void)state;
+    for (uint32_t delay_ms = 0; delay_ms <= 400; delay_ms += 400) {
+        struct world_options options = world_options_default(3, 1);
+        options.fleet.delay_ms = delay_ms;
+        struct world *world = world_create(&options);
+        uint32_t job = world_submit(world, 0, WORLD_LONG_SCRIPT, 600, 1);
+        assert_true(world_run(world, 120 * WORLD_SECOND, world_all_done));
+        world_run(world, 5 * WORLD_SECOND, NULL);
+        check_attempts(world, job);
+        world_check(world);
+        world_destroy(world);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_job_comes_back_executed),
+        cmocka_unit_test(a_job_shows_its_attempts_whoever_answers_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,6 +8,7 @@
 #include "io/impair.h"
 #include "io/net/net.h"
 #include "io/port_dpdk.h"
+#include "io/port_xsk.h"
 #include "io/tcp/tcp.h"
 
 #include <rte_eal.h>
@@ -286,12 +287,34 @@ struct settings {
     struct ip_addr gateway;
 };
 
-static struct port *port_open(const struct settings *settings, struct port **impair)
+/* Queue 0 of the interface, all that is for our address. */
+static struct port *xsk_open(const char *interface, const char *net, struct rte_mempool *frames,
+                             struct xsk_device **device, struct fault *fault)
 {
+    struct ip_addr addr;
+    uint8_t prefix_len;
+    if (!ip_prefix_read(net, &addr, &prefix_len))
+        fail("an address with its prefix length is wanted, like 10.99.0.1/24");
+    const struct steer_config steer = {
+        .interface = interface, .addresses = &addr, .address_count = 1, .queue_count = 1
+    };
+    const struct port_xsk_config port = { .frames = frames };
+    *device = xsk_device_open(&steer, fault);
+    return *device != NULL ? port_xsk_open(*device, 0, &port, fault) : NULL;
+}
+
+static struct port *port_open(const struct settings *settings, struct xsk_device **device,
+                              struct port **impair)
+{
+    char interface[IF_NAMESIZE];
     struct fault fault = { "" };
     struct rte_mempool *frames = frame_pool_create("frames", FRAMES, SOCKET_ID_ANY, &fault);
     struct port_dpdk_config config = { .device = settings->device, .frames = frames };
-    struct port *port = frames != NULL ? port_dpdk_open(&config, &fault) : NULL;
+    struct port *port = NULL;
+    if (frames != NULL)
+        port = xsk_interface(settings->device, interface)
+                   ? xsk_open(interface, settings->addr, frames, device, &fault)
+                   : port_dpdk_open(&config, &fault);
     if (port == NULL)
         fail(fault.text);
     if (settings->loss_ppm == 0)
@@ -380,7 +403,8 @@ int main(int argc, char **argv)
     eal_start();
     static struct echo echo;
     struct port *impair = NULL;
-    struct port *port = port_open(&settings, &impair);
+    struct xsk_device *device = NULL;
+    struct port *port = port_open(&settings, &device, &impair);
     echo_open(&echo, &settings, port);
     int status = 2;
     if (at + 1 < argc && strcmp(argv[at], "serve") == 0) {
@@ -394,5 +418,6 @@ int main(int argc, char **argv)
     net_counters(echo.net, counter_print, stderr);
     net_destroy(echo.net);
     port_close(port);
+    xsk_device_close(device);
     return status;
 }

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The kernel's TCP against ours over a veth pair: with_kernel_tcp.sh TCP_ECHO af_packet|af_xdp [MEGABYTES]
+# The kernel's TCP against ours over a veth pair: with_kernel_tcp.sh TCP_ECHO af_packet|af_xdp|xsk [MEGABYTES]
 # Ours is 10.99.0.1 in one namespace, whose kernel does not own that address; the kernel's is 10.99.0.2 in another.
 # Exits 77 where it cannot run.
 set -eu
@@ -7,6 +7,11 @@ echo_program=$1
 driver=$2
 megabytes=${3:-20}
 here=$(dirname "$0")
+iface=sta$$
+case $driver in
+xsk) device=xsk,iface=$iface ;; # our own port
+*) device=net_${driver}0,iface=$iface ;;
+esac
 
 skip() { echo "skipped: $1"; exit 77; }
 [ "$(id -u)" = 0 ] || skip "needs root"
@@ -16,7 +21,6 @@ done
 
 ours=starling-a$$
 theirs=starling-b$$
-iface=sta$$
 peer=stb$$
 server=
 dir=$(mktemp -d)
@@ -44,7 +48,7 @@ ip netns exec "$ours" ethtool -K "$iface" tx off tso off gso off gro off >/dev/n
 # Runs our program on the port, in place of the (sub)shell. libxdp wants bpffs; the mount is this command's own.
 our_tcp() {
     exec ip netns exec "$ours" sh -c 'mount -t bpf bpf /sys/fs/bpf 2>/dev/null; exec "$@"' sh \
-        "$echo_program" "net_${driver}0,iface=$iface" 10.99.0.1/24 "$@"
+        "$echo_program" "$device" 10.99.0.1/24 "$@"
 }
 kernel_tcp() { exec ip netns exec "$theirs" python3 "$here/kernel_tcp.py" "$@"; }
 

@@ -32,11 +32,18 @@ static enum err take_table(struct directory *directory, struct locked_memory *me
     return err == ERR_OK ? directory_take(directory, memory, len) : err;
 }
 
+static size_t index_octets(const struct directory_index *index)
+{
+    return index->count * sizeof(struct index_bucket);
+}
+
 static enum err take_tables(struct directory *directory)
 {
     size_t cap = directory->cap;
-    uint32_t buckets = directory_index_buckets(directory->cap);
-    size_t index_len = buckets * sizeof(struct index_bucket);
+    directory->eids.key_words = INDEX_EID_WORDS;
+    directory->eids.count = directory_index_buckets(directory->cap, INDEX_EID_WORDS);
+    directory->msisdns.key_words = INDEX_MSISDN_WORDS;
+    directory->msisdns.count = directory_index_buckets(directory->cap, INDEX_MSISDN_WORDS);
     enum err err =
         take_table(directory, &directory->record_memory, cap * sizeof(union record_image), true);
     if (err == ERR_OK)
@@ -46,9 +53,10 @@ static enum err take_tables(struct directory *directory)
         err =
             take_table(directory, &directory->live_memory, cap * sizeof(struct device_live), false);
     if (err == ERR_OK)
-        err = take_table(directory, &directory->eid_memory, index_len, false);
+        err = take_table(directory, &directory->eid_memory, index_octets(&directory->eids), false);
     if (err == ERR_OK)
-        err = take_table(directory, &directory->msisdn_memory, index_len, false);
+        err = take_table(directory, &directory->msisdn_memory, index_octets(&directory->msisdns),
+                         false);
     if (err != ERR_OK)
         return err;
     directory->records = (union record_image *)(void *)directory->record_memory.bytes;
@@ -56,7 +64,6 @@ static enum err take_tables(struct directory *directory)
     directory->live = (struct device_live *)(void *)directory->live_memory.bytes;
     directory->eids.buckets = (struct index_bucket *)(void *)directory->eid_memory.bytes;
     directory->msisdns.buckets = (struct index_bucket *)(void *)directory->msisdn_memory.bytes;
-    directory->eids.count = directory->msisdns.count = buckets;
     return ERR_OK;
 }
 
@@ -98,7 +105,7 @@ enum err directory_create(uint32_t cap, uint32_t reader_max, struct directory **
         fault_set(fault,
                   "no memory for a directory of %" PRIu32 " devices: about %" PRIu64
                   " MiB are needed; lower devices_max or give the machine more",
-                  cap, ((uint64_t)cap * 176 >> 20) + 1);
+                  cap, ((uint64_t)cap * 232 >> 20) + 1);
         directory_destroy(directory);
         return err;
     }
@@ -146,20 +153,20 @@ void directory_quiescent(struct directory *directory, uint32_t reader)
     rte_rcu_qsbr_quiescent(directory->readers, reader);
 }
 
+/* The one look-up, for a key of `key_words` words; inlined with the number known. */
+static inline enum err find_one(const struct directory_index *index, struct index_key key,
+                                uint32_t key_words, struct device_ref *out)
+{
+    uint32_t home = directory_index_home(index, key, key_words);
+    uint64_t ref = directory_index_find(index, home, key, key_words);
+    *out = index_ref(ref);
+    return ref != 0 ? ERR_OK : ERR_UNKNOWN;
+}
+
 enum err directory_find_eid(const struct directory *directory, const struct eid *eid,
                             struct device_ref *out)
 {
-    uint64_t hash = index_hash_eid(eid);
-    struct index_cursor cursor = directory_index_start(&directory->eids, hash);
-    uint32_t record;
-    while (directory_index_next(&directory->eids, hash, &cursor, &record)) {
-        struct record_identity id = record_identify(&directory->records[record]);
-        if (memcmp(id.eid.bytes, eid->bytes, EID_LEN) == 0) {
-            *out = (struct device_ref){ .record = record, .generation = id.generation };
-            return ERR_OK;
-        }
-    }
-    return ERR_UNKNOWN;
+    return find_one(&directory->eids, index_key_eid(eid), INDEX_EID_WORDS, out);
 }
 
 enum err directory_find_msisdn(const struct directory *directory, uint64_t msisdn,
@@ -167,76 +174,45 @@ enum err directory_find_msisdn(const struct directory *directory, uint64_t msisd
 {
     if (msisdn == 0)
         return ERR_UNKNOWN;
-    uint64_t hash = index_hash_msisdn(msisdn);
-    struct index_cursor cursor = directory_index_start(&directory->msisdns, hash);
-    uint32_t record;
-    while (directory_index_next(&directory->msisdns, hash, &cursor, &record)) {
-        struct record_identity id = record_identify(&directory->records[record]);
-        if (id.msisdn == msisdn) {
-            *out = (struct device_ref){ .record = record, .generation = id.generation };
-            return ERR_OK;
+    return find_one(&directory->msisdns, index_key_msisdn(msisdn), INDEX_MSISDN_WORDS, out);
+}
+
+/* How many home buckets are on their way to the cache while one is looked at. */
+#define AHEAD 24u
+
+/* Up to BULK keys. Asking for a bucket and looking at one alternate, so that memory and core work at
+ * the same time. The few keys that are not at home, by chance and so without a branch, come last;
+ * the buckets after theirs were asked for meanwhile. */
+static inline uint32_t find_some(const struct directory_index *index, const struct index_key *keys,
+                                 uint32_t key_words, uint32_t count, struct device_ref *out,
+                                 bool *found)
+{
+    uint32_t buckets[BULK], passed[BULK];
+    uint32_t asked = 0, passed_count = 0, total = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        for (; asked < count && asked < i + AHEAD; asked++) {
+            buckets[asked] = directory_index_home(index, keys[asked], key_words);
+            __builtin_prefetch(&index->buckets[buckets[asked]]);
         }
+        struct index_answer answer = index_look(&index->buckets[buckets[i]], keys[i], key_words);
+        out[i] = index_ref(answer.ref);
+        found[i] = answer.ref != 0;
+        total += found[i];
+        uint32_t goes_on = (answer.ref == 0) & (answer.passed != 0);
+        uint32_t next = index_after(index, buckets[i]);
+        buckets[i] = goes_on ? next : buckets[i];
+        __builtin_prefetch(&index->buckets[buckets[i]]);
+        passed[passed_count] = i;
+        passed_count += goes_on;
     }
-    return ERR_UNKNOWN;
-}
-
-#define NO_RECORD UINT32_MAX
-
-/* The first record that may have each key, on its way to the cache when this returns. */
-static void find_candidates(const struct directory *directory, const struct directory_index *index,
-                            const uint64_t *hashes, uint32_t count, uint32_t *records)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        struct index_cursor cursor = directory_index_start(index, hashes[i]);
-        if (directory_index_next(index, hashes[i], &cursor, &records[i]))
-            __builtin_prefetch(&directory->records[records[i]]);
-        else
-            records[i] = NO_RECORD;
+    for (uint32_t n = 0; n < passed_count; n++) {
+        uint32_t i = passed[n];
+        uint64_t ref = directory_index_find(index, buckets[i], keys[i], key_words);
+        out[i] = index_ref(ref);
+        found[i] = ref != 0;
+        total += found[i];
     }
-}
-
-/* The candidate is it nearly always: two keys of one bucket agree in 32 bits of hash once in
- * hundreds of millions. Else, and when a record changes hands meanwhile, the whole way again. */
-static bool confirm_msisdn(const struct directory *directory, uint64_t msisdn, uint32_t record,
-                           struct device_ref *out)
-{
-    if (record == NO_RECORD || msisdn == 0)
-        return false;
-    struct record_identity id = record_identify(&directory->records[record]);
-    *out = (struct device_ref){ .record = record, .generation = id.generation };
-    return id.msisdn == msisdn || directory_find_msisdn(directory, msisdn, out) == ERR_OK;
-}
-
-static bool confirm_eid(const struct directory *directory, const struct eid *eid, uint32_t record,
-                        struct device_ref *out)
-{
-    if (record == NO_RECORD)
-        return false;
-    struct record_identity id = record_identify(&directory->records[record]);
-    *out = (struct device_ref){ .record = record, .generation = id.generation };
-    return memcmp(id.eid.bytes, eid->bytes, EID_LEN) == 0 ||
-           directory_find_eid(directory, eid, out) == ERR_OK;
-}
-
-/* Index entries of up to BULK numbers, then the heads of the records they name. */
-static void find_msisdn_candidates(const struct directory *directory, const uint64_t *msisdns,
-                                   uint32_t count, uint32_t *records)
-{
-    uint64_t hashes[BULK];
-    for (uint32_t i = 0; i < count; i++) {
-        hashes[i] = index_hash_msisdn(msisdns[i]);
-        directory_index_prefetch(&directory->msisdns, hashes[i]);
-    }
-    find_candidates(directory, &directory->msisdns, hashes, count, records);
-}
-
-void directory_msisdns_prefetch(const struct directory *directory, const uint64_t *msisdns,
-                                uint32_t count)
-{
-    uint32_t records[BULK];
-    for (uint32_t done = 0; done < count; done += BULK)
-        find_msisdn_candidates(directory, msisdns + done, count - done < BULK ? count - done : BULK,
-                               records);
+    return total;
 }
 
 uint32_t directory_find_msisdns(const struct directory *directory, const uint64_t *msisdns,
@@ -245,13 +221,11 @@ uint32_t directory_find_msisdns(const struct directory *directory, const uint64_
     uint32_t total = 0;
     for (uint32_t done = 0; done < count; done += BULK) {
         uint32_t some = count - done < BULK ? count - done : BULK;
-        uint32_t records[BULK];
-        find_msisdn_candidates(directory, msisdns + done, some, records);
-        for (uint32_t i = 0; i < some; i++) {
-            uint32_t k = done + i;
-            found[k] = confirm_msisdn(directory, msisdns[k], records[i], &out[k]);
-            total += found[k];
-        }
+        struct index_key keys[BULK];
+        for (uint32_t i = 0; i < some; i++)
+            keys[i] = index_key_msisdn(msisdns[done + i]);
+        total += find_some(&directory->msisdns, keys, INDEX_MSISDN_WORDS, some, out + done,
+                           found + done);
     }
     return total;
 }
@@ -262,20 +236,26 @@ uint32_t directory_find_eids(const struct directory *directory, const struct eid
     uint32_t total = 0;
     for (uint32_t done = 0; done < count; done += BULK) {
         uint32_t some = count - done < BULK ? count - done : BULK;
-        uint64_t hashes[BULK];
-        uint32_t records[BULK];
-        for (uint32_t i = 0; i < some; i++) {
-            hashes[i] = index_hash_eid(&eids[done + i]);
-            directory_index_prefetch(&directory->eids, hashes[i]);
-        }
-        find_candidates(directory, &directory->eids, hashes, some, records);
-        for (uint32_t i = 0; i < some; i++) {
-            uint32_t k = done + i;
-            found[k] = confirm_eid(directory, &eids[k], records[i], &out[k]);
-            total += found[k];
-        }
+        struct index_key keys[BULK];
+        for (uint32_t i = 0; i < some; i++)
+            keys[i] = index_key_eid(&eids[done + i]);
+        total += find_some(&directory->eids, keys, INDEX_EID_WORDS, some, out + done, found + done);
     }
     return total;
+}
+
+void directory_msisdns_prefetch(const struct directory *directory, const uint64_t *msisdns,
+                                uint32_t count)
+{
+    for (uint32_t done = 0; done < count; done += BULK) {
+        uint32_t some = count - done < BULK ? count - done : BULK;
+        struct device_ref refs[BULK];
+        bool found[BULK];
+        (void)directory_find_msisdns(directory, msisdns + done, some, refs, found);
+        for (uint32_t i = 0; i < some; i++)
+            if (found[i])
+                __builtin_prefetch(&directory->records[refs[i].record]);
+    }
 }
 
 void directory_prefetch(const struct directory *directory, uint32_t record)

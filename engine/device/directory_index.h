@@ -1,26 +1,35 @@
-/* Hash of a key → numbers of the records that may have it. One writer, readers without locks.
+/* Key → reference of the device that has it. One writer, readers without locks.
  *
- *   bucket, one cache line:  entry × 7 = (hash low 32 | record number + 1) | passed
+ *   bucket, one cache line:  passed sequence | entry … | spare       entry = key | record generation
  *
- * Open addressing by buckets: a key lies in its home bucket or, when that was full, in one of the
- * next ones; `passed` counts the keys that went on from a bucket, so that a look-up knows when to
- * stop and removal leaves no tombstones. An entry never moves: a key that is present is found. The
- * key itself is compared in the record. */
+ * The whole key is in the entry, and with it all that a look-up gives, so that a look-up is one line
+ * of memory and none of the record: an MSISDN is one word and three entries make a bucket; an EID is
+ * two words and two entries do. Open addressing by buckets: a key lies in its home bucket or, when
+ * that was full, in one of the next ones; `passed` counts the keys that went on from a bucket, so
+ * that a look-up knows when to stop and removal leaves no tombstones. An entry never moves: a key
+ * that is present is found.
+ *
+ * A bucket is written under its sequence (odd while it is written), as records are: key and
+ * reference that a reader takes together were together. */
 #ifndef ENGINE_DEVICE_DIRECTORY_INDEX_H
 #define ENGINE_DEVICE_DIRECTORY_INDEX_H
 
 #include "base/check.h"
 #include "base/eid.h"
+#include "engine/msg.h"
+
+#include <rte_pause.h>
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
-#define INDEX_ENTRIES 7u
+#define INDEX_WORDS 8u
+#define INDEX_EID_WORDS 2u    /* of a key */
+#define INDEX_MSISDN_WORDS 1u /* likewise */
 
 struct index_bucket {
-    uint64_t entries[INDEX_ENTRIES]; /* 0: empty */
-    uint64_t passed;
+    uint64_t words[INDEX_WORDS]; /* head: sequence in the low half, passed in the high half */
 } CACHE_ALIGNED;
 
 static_assert(sizeof(struct index_bucket) == CACHE_LINE, "one look-up, one line");
@@ -28,15 +37,33 @@ static_assert(sizeof(struct index_bucket) == CACHE_LINE, "one look-up, one line"
 struct directory_index {
     struct index_bucket *buckets; /* borrowed, zeroed */
     uint32_t count;               /* of buckets */
+    uint32_t key_words;
 };
 
-/* Buckets for `cap` keys: two thirds full when all are there. */
-uint32_t directory_index_buckets(uint32_t cap);
+struct index_key {
+    uint64_t words[INDEX_EID_WORDS]; /* of an MSISDN: the first */
+};
 
-/* Writer only. There is room as long as no more than `cap` (and a few) keys are in. */
-void directory_index_insert(struct directory_index *index, uint64_t hash, uint32_t record);
-/* The entry must be there. */
-void directory_index_remove(struct directory_index *index, uint64_t hash, uint32_t record);
+static inline struct index_key index_key_eid(const struct eid *eid)
+{
+    struct index_key key;
+    memcpy(key.words, eid->bytes, sizeof key.words);
+    return key;
+}
+
+static inline struct index_key index_key_msisdn(uint64_t msisdn)
+{
+    return (struct index_key){ { msisdn } };
+}
+
+/* Buckets for `cap` keys of so many words: three fifths full when all are there. */
+uint32_t directory_index_buckets(uint32_t cap, uint32_t key_words);
+
+/* Writer only. The key is not in; there is room as long as no more than `cap` are. */
+void directory_index_insert(struct directory_index *index, struct index_key key,
+                            struct device_ref ref);
+/* The key must be in. */
+void directory_index_remove(struct directory_index *index, struct index_key key);
 
 /* A mixing of 64 bits that changes each output bit with each input bit (MurmurHash3's finalizer).
  */
@@ -49,74 +76,69 @@ static inline uint64_t index_mix(uint64_t x)
     return x ^ x >> 33;
 }
 
-static inline uint64_t index_hash_eid(const struct eid *eid)
+static inline uint32_t index_entries(uint32_t key_words)
 {
-    uint64_t half[2];
-    memcpy(half, eid->bytes, sizeof half);
-    return index_mix(index_mix(half[0]) + half[1]);
+    return (INDEX_WORDS - 1) / (key_words + 1);
 }
 
-static inline uint64_t index_hash_msisdn(uint64_t msisdn)
+/* The home bucket, by the hash's high half. `key_words` is index->key_words, known to the compiler
+ * where that counts; likewise below. */
+static inline uint32_t directory_index_home(const struct directory_index *index,
+                                            struct index_key key, uint32_t key_words)
 {
-    return index_mix(msisdn);
+    uint64_t word = key.words[0];
+    if (key_words == INDEX_EID_WORDS) /* issuers have few first halves: any odd factor will do */
+        word = word * 0x9E3779B97F4A7C15ull + key.words[1];
+    return (uint32_t)((index_mix(word) >> 32) * index->count >> 32);
 }
 
-/* The home bucket, by the hash's high half. */
-static inline uint32_t directory_index_home(const struct directory_index *index, uint64_t hash)
+static inline uint32_t index_after(const struct directory_index *index, uint32_t bucket)
 {
-    return (uint32_t)((hash >> 32) * index->count >> 32);
+    return bucket + 1 < index->count ? bucket + 1 : 0;
 }
 
-static inline void directory_index_prefetch(const struct directory_index *index, uint64_t hash)
-{
-    __builtin_prefetch(&index->buckets[directory_index_home(index, hash)]);
-}
-
-/* Where a look-up stands. */
-struct index_cursor {
-    uint32_t bucket;
-    uint32_t entry;
+/* What one bucket says of a key: its reference as it lies there, 0 for none; and whether keys went on
+ * from it. Without branches on the entries: which one it is is chance. */
+struct index_answer {
+    uint64_t ref;
+    uint32_t passed;
 };
 
-static inline struct index_cursor directory_index_start(const struct directory_index *index,
-                                                        uint64_t hash)
-{
-    return (struct index_cursor){ .bucket = directory_index_home(index, hash) };
-}
-
-/* Bit per entry of the bucket that has this hash. Without branches: which entry it is is chance. */
-static inline uint32_t index_bucket_match(const struct index_bucket *bucket, uint64_t hash)
-{
-    uint32_t match = 0;
-    for (uint32_t i = 0; i < INDEX_ENTRIES; i++) {
-        uint64_t entry = __atomic_load_n(&bucket->entries[i], __ATOMIC_ACQUIRE);
-        match |= (uint32_t)((uint32_t)(entry >> 32) == (uint32_t)hash) << i;
-    }
-    return match;
-}
-
-/* The next record that may have the key; false when there is none left. */
-static inline bool directory_index_next(const struct directory_index *index, uint64_t hash,
-                                        struct index_cursor *cursor, uint32_t *record)
+static inline struct index_answer index_look(const struct index_bucket *bucket,
+                                             struct index_key key, uint32_t key_words)
 {
     for (;;) {
-        const struct index_bucket *bucket = &index->buckets[cursor->bucket];
-        uint32_t match = index_bucket_match(bucket, hash) >> cursor->entry << cursor->entry;
-        while (match != 0) {
-            uint32_t i = (uint32_t)__builtin_ctz(match);
-            uint32_t number = (uint32_t)__atomic_load_n(&bucket->entries[i], __ATOMIC_ACQUIRE);
-            match &= match - 1;
-            cursor->entry = i + 1;
-            if (number == 0) /* empty, of a hash that ends in zeros, or removed just now */
-                continue;
-            *record = number - 1;
-            return true;
+        uint64_t head = __atomic_load_n(&bucket->words[0], __ATOMIC_ACQUIRE);
+        uint64_t found = 0;
+        for (uint32_t i = 0; i < index_entries(key_words); i++) {
+            const uint64_t *entry = &bucket->words[1 + i * (key_words + 1)];
+            uint64_t differs = 0;
+            for (uint32_t k = 0; k < key_words; k++)
+                differs |= __atomic_load_n(&entry[k], __ATOMIC_ACQUIRE) ^ key.words[k];
+            uint64_t ref = __atomic_load_n(&entry[key_words], __ATOMIC_ACQUIRE);
+            found |= ref & (0 - (uint64_t)(differs == 0));
         }
-        if (__atomic_load_n(&bucket->passed, __ATOMIC_ACQUIRE) == 0)
-            return false;
-        cursor->entry = 0;
-        cursor->bucket = cursor->bucket + 1 < index->count ? cursor->bucket + 1 : 0;
+        /* Each load above is ordered before this one. */
+        if ((head & 1) == 0 && __atomic_load_n(&bucket->words[0], __ATOMIC_RELAXED) == head)
+            return (struct index_answer){ .ref = found, .passed = (uint32_t)(head >> 32) };
+        rte_pause();
     }
+}
+
+static inline struct device_ref index_ref(uint64_t word)
+{
+    return (struct device_ref){ .record = (uint32_t)word, .generation = (uint32_t)(word >> 32) };
+}
+
+/* From `bucket` on; 0: not in. */
+static inline uint64_t directory_index_find(const struct directory_index *index, uint32_t bucket,
+                                            struct index_key key, uint32_t key_words)
+{
+    struct index_answer answer;
+    while ((answer = index_look(&index->buckets[bucket], key, key_words)).ref == 0 &&
+           answer.passed != 0)
+        bucket = index_after(index, bucket);
+    return answer.ref;
 }
 
 #endif

@@ -144,7 +144,7 @@ static enum err msisdn_release(struct directory *directory, uint64_t msisdn, uin
     uint64_t head = write_begin(record);
     __atomic_store_n(&record->msisdn, 0, __ATOMIC_RELEASE);
     write_end(record, head, record_generation(head));
-    directory_index_remove(&directory->msisdns, index_hash_msisdn(msisdn), holder.record);
+    directory_index_remove(&directory->msisdns, index_key_msisdn(msisdn));
     return ERR_CONFLICT;
 }
 
@@ -171,15 +171,15 @@ enum err directory_put(struct directory *directory, const struct device *device,
      * only updated is found at any time, by the number that its record has. */
     bool moved = device->msisdn != msisdn_old;
     if (moved && device->msisdn != 0)
-        directory_index_insert(&directory->msisdns, index_hash_msisdn(device->msisdn), ref->record);
+        directory_index_insert(&directory->msisdns, index_key_msisdn(device->msisdn), *ref);
     union record_image image;
     record_pack(device, &image);
     image.next = units;
     record_write(record, &image, ref->generation);
     if (moved && msisdn_old != 0)
-        directory_index_remove(&directory->msisdns, index_hash_msisdn(msisdn_old), ref->record);
+        directory_index_remove(&directory->msisdns, index_key_msisdn(msisdn_old));
     if (!known) {
-        directory_index_insert(&directory->eids, index_hash_eid(&device->eid), ref->record);
+        directory_index_insert(&directory->eids, index_key_eid(&device->eid), *ref);
         directory->writer.count++;
     }
     units_drop(directory, units_old);
@@ -193,9 +193,9 @@ enum err directory_remove(struct directory *directory, const struct eid *eid)
     if (err != ERR_OK)
         return err;
     union record_image *record = &directory->records[ref.record];
-    directory_index_remove(&directory->eids, index_hash_eid(eid), ref.record);
+    directory_index_remove(&directory->eids, index_key_eid(eid));
     if (record->msisdn != 0)
-        directory_index_remove(&directory->msisdns, index_hash_msisdn(record->msisdn), ref.record);
+        directory_index_remove(&directory->msisdns, index_key_msisdn(record->msisdn));
     uint32_t units = record->next;
     union record_image empty = { 0 };
     record_write(record, &empty, generation_after(record));

@@ -10,10 +10,15 @@
 
 #define HUGE_PAGE ((size_t)2 << 20)
 
-/* Small tables are taken whole pages at a time, big ones whole huge pages. */
+static size_t page_len(void)
+{
+    return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* Small tables are taken whole pages at a time, big ones whole huge pages; but for their end. */
 static size_t step_of(size_t cap)
 {
-    return cap < HUGE_PAGE ? (size_t)sysconf(_SC_PAGESIZE) : HUGE_PAGE;
+    return cap < HUGE_PAGE ? page_len() : HUGE_PAGE;
 }
 
 static size_t round_up(size_t len, size_t step)
@@ -24,7 +29,7 @@ static size_t round_up(size_t len, size_t step)
 enum err locked_memory_init(struct locked_memory *memory, size_t cap, bool secret)
 {
     size_t step = step_of(cap);
-    size_t len = round_up(cap, step);
+    size_t len = round_up(cap, page_len());
     size_t map_len = len + step; /* room to align */
     void *map = mmap(NULL, map_len, PROT_READ | PROT_WRITE,
                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -50,8 +55,7 @@ static enum err populate(uint8_t *bytes, size_t len)
         return ERR_OK;
     if (errno != EINVAL)
         return ERR_NO_MEMORY;
-    size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    for (size_t at = 0; at < len; at += page)
+    for (size_t at = 0; at < len; at += page_len())
         *(volatile uint8_t *)(bytes + at) = 0;
     return ERR_OK;
 }
@@ -60,9 +64,11 @@ enum err locked_memory_take(struct locked_memory *memory, size_t len)
 {
     if (len <= memory->taken)
         return ERR_OK;
+    if (len > memory->cap)
+        return ERR_NO_MEMORY;
     size_t end = round_up(len, step_of(memory->cap));
     if (end > memory->cap)
-        return ERR_NO_MEMORY;
+        end = memory->cap;
     uint8_t *from = memory->bytes + memory->taken;
     size_t more = end - memory->taken;
     if (memory->secret && mlock(from, more) != 0)

@@ -83,7 +83,8 @@ static int import_devices(struct api_client *client, const struct device_argumen
     }
     struct import_totals totals;
     bool progress = !arguments->json && isatty(STDERR_FILENO) == 1;
-    enum err err = import_run(client, in, standard ? "stdin" : name, progress, &totals, &fault);
+    enum err err =
+        import_run(client, in, standard ? "stdin" : name, stderr, progress, &totals, &fault);
     if (!standard)
         fclose(in);
     const char *format =

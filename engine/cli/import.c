@@ -14,7 +14,7 @@
 
 struct import {
     struct api_client *client;
-    FILE *in;
+    FILE *in, *report;
     const char *name;
     long long size; /* octets of the file; 0: not known */
     bool progress;
@@ -38,8 +38,8 @@ static void refuse(struct import *import, unsigned long long line, const char *r
             reason = after + 2;
     }
     if (import->progress)
-        fputs("\r\033[K", stderr);
-    fprintf(stderr, "%s:%llu: %s\n", import->name, line, reason);
+        fputs("\r\033[K", import->report);
+    fprintf(import->report, "%s:%llu: %s\n", import->name, line, reason);
     import->totals->refused++;
 }
 
@@ -49,13 +49,13 @@ static void show_progress(const struct import *import)
         return;
     const struct import_totals *t = import->totals;
     if (import->size > 0)
-        fprintf(stderr, "\r\033[K%3llu %%  ",
+        fprintf(import->report, "\r\033[K%3llu %%  ",
                 import->octets * 100 / (unsigned long long)import->size);
     else
-        fputs("\r\033[K", stderr);
-    fprintf(stderr, "%llu lines: %llu registered, %llu updated, %llu refused", t->lines,
+        fputs("\r\033[K", import->report);
+    fprintf(import->report, "%llu lines: %llu registered, %llu updated, %llu refused", t->lines,
             t->registered, t->updated, t->refused);
-    fflush(stderr);
+    fflush(import->report);
 }
 
 /* One line of the engine's answer. False: it is none. */
@@ -163,8 +163,8 @@ static enum err line_take(struct import *import, const char *text, size_t len)
                                                                              : ERR_OK;
 }
 
-enum err import_run(struct api_client *client, FILE *in, const char *name, bool progress,
-                    struct import_totals *totals, struct fault *fault)
+enum err import_run(struct api_client *client, FILE *in, const char *name, FILE *report,
+                    bool progress, struct import_totals *totals, struct fault *fault)
 {
     struct stat about;
     *totals = (struct import_totals){ 0 };
@@ -178,6 +178,7 @@ enum err import_run(struct api_client *client, FILE *in, const char *name, bool 
     }
     *import = (struct import){ .client = client,
                                .in = in,
+                               .report = report,
                                .name = name,
                                .progress = progress,
                                .unique = unique,
@@ -198,7 +199,7 @@ enum err import_run(struct api_client *client, FILE *in, const char *name, bool 
     if (err == ERR_OK)
         err = chunk_send(import);
     if (progress)
-        fputs("\r\033[K", stderr);
+        fputs("\r\033[K", report);
     wipe(text, text != NULL ? cap : 0);
     free(text);
     free(import->chunk);

@@ -10,10 +10,10 @@ struct import_totals {
     unsigned long long lines, registered, updated, refused;
 };
 
-/* Sends all lines of `in`, some thousands at a time, and reports each refused one on stderr as
- * "NAME:LINE: reason"; goes on with the good ones. Progress on stderr when `progress`. Not ERR_OK,
+/* Sends all lines of `in`, some thousands at a time, and reports each refused one to `report` as
+ * "NAME:LINE: reason"; goes on with the good ones. Progress to `report` when `progress`. Not ERR_OK,
  * with `fault`, when it had to stop: what *totals counts was done. */
-MUST_CHECK enum err import_run(struct api_client *client, FILE *in, const char *name, bool progress,
-                               struct import_totals *totals, struct fault *fault);
+MUST_CHECK enum err import_run(struct api_client *client, FILE *in, const char *name, FILE *report,
+                               bool progress, struct import_totals *totals, struct fault *fault);
 
 #endif

@@ -1,13 +1,12 @@
 /* Keys of an EIS out of their transport form: every vector of ES1, and the transport key's file. */
 #include "engine/device/eis.h"
 #include "engine/device/eis_key.h"
+#include "tests/support/secret_file.h"
 #include "tests/support/support.h"
 
 #include "base/hex.h"
 
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 static struct lanes *lanes;
 
@@ -137,15 +136,11 @@ static void a_value_in_clear_is_the_key(void **state)
 
 static enum err load(const char *text, mode_t mode, uint32_t *len, struct fault *fault)
 {
-    char path[] = "transport-XXXXXX";
-    int fd = mkstemp(path);
-    assert_true(fd >= 0);
-    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
-    assert_int_equal(fchmod(fd, mode), 0);
-    close(fd);
+    struct secret_file file = secret_file_make(text);
+    assert_int_equal(fchmod(file.fd, mode), 0);
     uint8_t key[32];
-    enum err err = eis_transport_key_load(path, key, len, fault);
-    unlink(path);
+    enum err err = eis_transport_key_load(file.path, key, len, fault);
+    secret_file_close(&file);
     return err;
 }
 

@@ -4,11 +4,10 @@
 #include "engine/cli/import.h"
 #include "engine/device/eis.h"
 #include "tests/support/devices.h"
+#include "tests/support/secret_file.h"
 #include "tests/support/support.h"
 
 #include <pthread.h>
-#include <stdlib.h>
-#include <unistd.h>
 
 #define LINES 4500u /* three chunks */
 #define TOKEN "0123456789abcdef0123456789abcdef"
@@ -66,10 +65,6 @@ static void line_write(FILE *out, uint32_t number, const char *tar)
 static void start(struct rig *rig, char *token_path, struct api_client **client)
 {
     struct fault fault = { "" };
-    int fd = mkstemp(token_path);
-    assert_true(fd >= 0);
-    assert_int_equal(write(fd, TOKEN "\n", sizeof TOKEN), sizeof TOKEN);
-    close(fd);
     static char host[] = "127.0.0.1", name[] = "test";
     static struct config_api config;
     static struct config_jobs jobs;
@@ -91,11 +86,12 @@ static void broken_lines_are_named_and_good_ones_taken(void **state)
 {
     (void)state;
     struct rig rig = { 0 };
-    char token_path[] = "token-XXXXXX", said[4096] = "";
+    struct secret_file token = secret_file_make(TOKEN "\n");
+    char said[4096] = "";
     struct api_client *client = NULL;
-    start(&rig, token_path, &client);
-    FILE *in = tmpfile(), *errors = tmpfile();
-    assert_true(in != NULL && errors != NULL);
+    start(&rig, token.path, &client);
+    FILE *in = tmpfile(), *report = tmpfile();
+    assert_true(in != NULL && report != NULL);
     for (uint32_t line = 1; line <= LINES; line++)
         if (line == 3412)
             fputs("{\"eid\":\n", in);
@@ -105,15 +101,9 @@ static void broken_lines_are_named_and_good_ones_taken(void **state)
 
     pthread_t thread;
     assert_int_equal(pthread_create(&thread, NULL, serve, &rig), 0);
-    fflush(stderr);
-    int kept = dup(STDERR_FILENO);
-    assert_true(dup2(fileno(errors), STDERR_FILENO) >= 0);
     struct import_totals totals;
     struct fault fault = { "" };
-    enum err err = import_run(client, in, "fleet.jsonl", false, &totals, &fault);
-    fflush(stderr);
-    dup2(kept, STDERR_FILENO);
-    close(kept);
+    enum err err = import_run(client, in, "fleet.jsonl", report, false, &totals, &fault);
     __atomic_store_n(&rig.stop, true, __ATOMIC_RELEASE);
     pthread_join(thread, NULL);
 
@@ -122,8 +112,8 @@ static void broken_lines_are_named_and_good_ones_taken(void **state)
     assert_int_equal(totals.registered, LINES - 3);
     assert_int_equal(totals.refused, 3);
     assert_int_equal(directory_count(rig.directory), LINES - 3);
-    rewind(errors);
-    said[fread(said, 1, sizeof said - 1, errors)] = '\0';
+    rewind(report);
+    said[fread(said, 1, sizeof said - 1, report)] = '\0';
     static const char *const words[] = {
         "fleet.jsonl:2001: isd-r.tar[0]: has 4 characters; accepted: 6 hex digits\n",
         "fleet.jsonl:3412: is no JSON at character ",
@@ -134,12 +124,12 @@ static void broken_lines_are_named_and_good_ones_taken(void **state)
             fail_msg("\"%s\" is not in \"%s\"", words[i], said);
     assert_null(strstr(said, "00010203"));
     fclose(in);
-    fclose(errors);
+    fclose(report);
     api_client_close(client);
     api_destroy(rig.api);
     directory_destroy(rig.directory);
     lanes_destroy(rig.lanes);
-    unlink(token_path);
+    secret_file_close(&token);
 }
 
 int main(void)

@@ -138,6 +138,16 @@ def check_calls(tree):
                 yield Finding(path, line, rule, f"{m.group(1)}(): {instead}")
 
 
+def check_code_shapes(tree):
+    for rule, shape, refused, allowed, instead in rules.SHAPES:
+        for path in tree.code:
+            if not fits(path, refused) or fits(path, allowed):
+                continue
+            for m in re.finditer(shape, tree.bare[path]):
+                line = tree.bare[path].count("\n", 0, m.start()) + 1
+                yield Finding(path, line, rule, f"{' '.join(m.group().split())}: {instead}")
+
+
 def functions(tree, path):
     """(name, first line, count of lines): by the house style's braces in column 0."""
     lines = tree.bare[path].splitlines()
@@ -251,7 +261,8 @@ def check_words(tree):
 
 
 def findings(tree, limits, build=None):
-    found = [*check_layers(tree), *check_foreign(tree), *check_calls(tree), *check_sizes(tree, limits),
+    found = [*check_layers(tree), *check_foreign(tree), *check_calls(tree), *check_code_shapes(tree),
+             *check_sizes(tree, limits),
              *check_dead(tree, build), *check_shape(tree), *check_words(tree)]
     return sorted(found)
 

@@ -37,7 +37,20 @@ bool control_has_room(void *ctx)
     return channel_room(control->to_store) > MSG_BURST;
 }
 
-/* What only the directory knows of a job. */
+static bool is_out_of_step(struct control *control, const struct device *device, uint8_t keyset)
+{
+    struct store_txn *txn;
+    struct exact_counter exact = { 0 };
+    const struct device_keyset *set = &device->keysets[keyset];
+    uint8_t counter_set = record_counter_set(device->domains[set->domain].role, set->kvn);
+    if (store_txn_begin(control->store, STORE_READ, &txn) != ERR_OK)
+        return false; /* its worker asks again */
+    enum err err = query_exact(txn, &device->eid, counter_set, &exact);
+    store_txn_abort(txn);
+    return err == ERR_OK && exact.out_of_step;
+}
+
+/* What only directory and store know of a job. */
 static enum err job_check(struct control *control, const struct job *job, struct fault *fault)
 {
     struct device_ref ref;
@@ -51,7 +64,17 @@ static enum err job_check(struct control *control, const struct job *job, struct
     }
     int keyset = device_keyset_find(&device, job->tar, job->kvn);
     bool is_exact = (device.flags & DEVICE_EXACT_CNTR) != 0;
+    uint8_t kvn = keyset >= 0 ? device.keysets[keyset].kvn : 0;
+    bool is_lost = keyset >= 0 && is_exact && is_out_of_step(control, &device, (uint8_t)keyset);
     wipe(&device, sizeof device);
+    if (is_lost) {
+        fault_set(fault,
+                  "the card waits for an earlier counter of key set version %02X: that message was "
+                  "lost, its job has ended, and sending it now might run it; register the device "
+                  "with another key set version (PUT /v1/devices/{eid}), or name one in kvn",
+                  kvn);
+        return ERR_OUT_OF_STEP;
+    }
     if (keyset >= 0 && spi_wants_exact(job->spi) && !is_exact) {
         fault_set(fault,
                   "spi %04X asks for a counter exactly one higher, which the device's EIS does not "

@@ -41,6 +41,7 @@ enum msg_kind {
     MSG_CONSUMED,      /* uplink id: needs no replay any more */
     MSG_BLOCK,         /* slot; comes home with its next counter block */
     MSG_KEYSET,        /* device, KVN, flags to set for ever (proven, raised) */
+    MSG_OUT_OF_STEP,   /* EID, part: counter set; its exact counter is of no more use */
     /* control → store; all come home when durable */
     MSG_JOB_PUT,       /* body: job record; home: job id (an earlier one with ERR_DUPLICATE) */
     MSG_DEVICE_PUT,    /* body: device record */

@@ -85,7 +85,8 @@ struct session {
     uint64_t command_id;
     struct scp80_security security;
     uint64_t msisdn;
-    uint8_t keyset; /* index in the device's record; also which counter an exact one is asked for */
+    uint8_t keyset;      /* index in the device's record */
+    uint8_t counter_set; /* record_counter_set() of it */
     uint8_t cc_len;
     bool exact; /* its counters are journalled one by one */
     bool compact;
@@ -167,7 +168,8 @@ struct downlink_item {
     X(delivered_no_answer) /* a positive receipt and no PoR: key or counter fault? */              \
     X(parts_left_logged)   /* no room to forget them: the next start does */                       \
     X(counter_raised)                                                                              \
-    X(counter_wait) /* held back for want of a counter block */
+    X(counters_out_of_step) /* exact ones: the card waits for a number that went by; operator! */  \
+    X(counter_wait)         /* held back for want of a counter block */
 
 struct worker_counters {
 #define WORKER_COUNTER(name) struct counter name;

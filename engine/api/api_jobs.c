@@ -34,6 +34,7 @@ unsigned api_job_status(enum err err, uint64_t id)
     case ERR_KEY:
     case ERR_UNREACHABLE:
     case ERR_EXHAUSTED:
+    case ERR_OUT_OF_STEP:
         return MHD_HTTP_CONFLICT;
     case ERR_FULL:
         return MHD_HTTP_TOO_MANY_REQUESTS;

@@ -35,7 +35,7 @@ static void ask_store(struct worker *worker, struct session *session)
     } else {
         msg->kind = MSG_FETCH_JOB;
         msg->id = waiting_at(worker, line_first(session))->job_id;
-        msg->part = session->keyset;
+        msg->part = session->counter_set;
         msg->flags = session->exact ? STORE_FETCH_EXACT : 0;
     }
     channel_push(worker->journal, msg);
@@ -120,7 +120,9 @@ static void target_set(struct session *session, const struct job *job, const str
             session->compact = device->domains[d].compact;
 }
 
-/* base + (block, sequence), or the last one + 1 where the card wants exactly that. */
+/* base + (block, sequence), or the last one + 1 where the card wants exactly that. There a number
+ * whose message never arrived cannot be made good: the card goes on waiting for it, its octets might
+ * yet run a job that has ended, and no others may bear it. See uplink/match.c. */
 static enum err choose_cntr(struct worker *worker, const struct session *session,
                             const struct msg *fetched, const struct device_keyset *set,
                             uint64_t *cntr)
@@ -185,12 +187,16 @@ static enum err plan(struct worker *worker, struct session *session, const struc
     bool exact = (device->flags & DEVICE_EXACT_CNTR) != 0;
     if (!exact && spi_wants_exact(job->spi))
         return ERR_DENIED;
-    if (exact != session->exact || (exact && k != session->keyset)) {
+    uint8_t counter_set = record_counter_set(device->domains[set->domain].role, set->kvn);
+    if (exact != session->exact || (exact && counter_set != session->counter_set)) {
         session->exact = exact; /* ask again, for that counter */
-        session->keyset = k;
+        session->counter_set = counter_set;
         return ERR_STALE;
     }
+    if (item->fetched->err != ERR_OK)
+        return (enum err)item->fetched->err; /* ERR_OUT_OF_STEP */
     session->keyset = k;
+    session->counter_set = counter_set;
     session->cc_len = set->cc_len;
     session->msisdn = device->msisdn;
     security_set(session, job, device, set);
@@ -275,7 +281,7 @@ void downlink_plan(struct worker *worker, struct msg *fetched)
     struct job job;
     struct device device;
     enum err err = (enum err)fetched->err;
-    if (err == ERR_OK)
+    if (err == ERR_OK || err == ERR_OUT_OF_STEP) /* of the counter that was asked for */
         err = record_job_read(msg_body(fetched), &job);
     if (err == ERR_OK)
         err = directory_read(worker->directory, session->device, &device);

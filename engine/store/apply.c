@@ -122,22 +122,49 @@ static enum err body_fill(struct msg *msg, struct span value)
     return msg_written(msg, &w);
 }
 
-/* The last CNTR of a key set that must go up by exactly one. A lost one stays lost: beginning anew
- * would bind its numbers to other packets. */
+/* The last CNTR of a key set that must go up by exactly one. */
 static enum err fetch_exact(struct store_txn *txn, struct msg *msg)
 {
-    struct table_key key = key_exact(&msg->eid, msg->part);
-    struct span value;
-    enum err err = table_get(txn, TABLE_EXACT, table_key_span(&key), &value);
-    if (err == ERR_OK) {
-        msg->value = table_key_number(value);
-        msg->flags |= STORE_EXACT_KNOWN;
-    }
-    if (err != ERR_UNKNOWN)
+    struct exact_counter exact;
+    enum err err = query_exact(txn, &msg->eid, msg->part, &exact);
+    if (err != ERR_OK)
+        return err == ERR_UNKNOWN ? ERR_OK : err;
+    msg->value = exact.last;
+    msg->flags |= STORE_EXACT_KNOWN;
+    return exact.out_of_step ? ERR_OUT_OF_STEP : ERR_OK;
+}
+
+static enum err exact_put(struct store_txn *txn, const struct eid *eid, uint8_t counter_set,
+                          const struct exact_counter *exact)
+{
+    uint8_t buf[16];
+    struct writer w = writer_over(buf, sizeof buf);
+    key_exact_write(&w, exact);
+    struct table_key key = key_exact(eid, counter_set);
+    return table_put(txn, TABLE_EXACT, table_key_span(&key), written(&w));
+}
+
+/* The next command may have been sealed meanwhile: its number does not lift the mark. */
+static enum err exact_raise(struct store_txn *txn, const struct record_command *command)
+{
+    struct exact_counter exact;
+    enum err err = query_exact(txn, &command->eid, command->counter_set, &exact);
+    if (err == ERR_UNKNOWN)
+        exact.out_of_step = false;
+    else if (err != ERR_OK)
         return err;
-    struct table_key lost = table_key_quarantined(TABLE_EXACT, table_key_span(&key));
-    err = table_get(txn, TABLE_QUARANTINE, table_key_span(&lost), &value);
-    return err == ERR_UNKNOWN ? ERR_OK : ERR_CORRUPT;
+    exact.last = command->cntr;
+    return exact_put(txn, &command->eid, command->counter_set, &exact);
+}
+
+static enum err exact_mark(struct store_txn *txn, const struct msg *msg)
+{
+    struct exact_counter exact;
+    enum err err = query_exact(txn, &msg->eid, msg->part, &exact);
+    if (err != ERR_OK)
+        return err;
+    exact.out_of_step = true;
+    return exact_put(txn, &msg->eid, msg->part, &exact);
 }
 
 static enum err fetch_job(struct store_txn *txn, struct msg *msg)
@@ -193,9 +220,7 @@ static enum err commit(struct apply *apply, struct store_txn *txn, const struct 
         err = put_u64(txn, TABLE_COMMANDS, command.id, written(&w));
     if (err != ERR_OK || (command.flags & RECORD_COMMAND_EXACT) == 0)
         return err;
-    struct table_key key = key_exact(&command.eid, command.keyset);
-    struct table_key cntr = table_key_u64(command.cntr);
-    return table_put(txn, TABLE_EXACT, table_key_span(&key), table_key_span(&cntr));
+    return exact_raise(txn, &command);
 }
 
 static enum err attempt(struct store_txn *txn, const struct msg *msg)
@@ -268,6 +293,8 @@ enum err apply_msg(struct apply *apply, struct store_txn *txn, struct msg *msg, 
         return remove_u64(txn, TABLE_UPLINK, msg->id);
     case MSG_BLOCK:
         return block(apply, txn, msg, now_ms);
+    case MSG_OUT_OF_STEP:
+        return exact_mark(txn, msg);
     case MSG_KEYSET:
         return keyset(apply, txn, msg);
     case MSG_DEVICE_PUT:

@@ -12,12 +12,12 @@ struct table_key key_attempt(uint64_t job_id, uint8_t attempt, uint8_t part)
     return key;
 }
 
-struct table_key key_exact(const struct eid *eid, uint8_t keyset)
+struct table_key key_exact(const struct eid *eid, uint8_t counter_set)
 {
     struct table_key key;
     struct writer w = writer_over(key.bytes, sizeof key.bytes);
     writer_bytes(&w, span_of(eid->bytes, EID_LEN));
-    writer_u8(&w, keyset);
+    writer_u8(&w, counter_set);
     key.len = writer_len(&w);
     return key;
 }
@@ -36,6 +36,23 @@ void key_keyset_write(struct writer *out, const struct key_keyset *keyset)
     writer_bytes(out, span_of(keyset->eid.bytes, EID_LEN));
     writer_u8(out, keyset->keyset);
     writer_u8(out, keyset->flags);
+}
+
+void key_exact_write(struct writer *out, const struct exact_counter *exact)
+{
+    writer_u64(out, exact->last);
+    writer_u8(out, exact->out_of_step);
+}
+
+enum err key_exact_read(struct span in, struct exact_counter *out)
+{
+    struct reader r = reader_over(in);
+    out->last = reader_u64(&r);
+    uint8_t out_of_step = reader_u8(&r);
+    if (out_of_step > 1)
+        reader_fail(&r, ERR_RANGE);
+    out->out_of_step = out_of_step == 1;
+    return reader_end(&r);
 }
 
 enum err key_result_read(struct span in, struct result_entry *out)

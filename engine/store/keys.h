@@ -5,7 +5,7 @@
 #include "engine/store/query.h"
 
 struct table_key key_attempt(uint64_t job_id, uint8_t attempt, uint8_t part);
-struct table_key key_exact(const struct eid *eid, uint8_t keyset);
+struct table_key key_exact(const struct eid *eid, uint8_t counter_set);
 
 /* Value of KEYSETS: EID, key set index, flags. */
 struct key_keyset {
@@ -14,6 +14,10 @@ struct key_keyset {
 };
 MUST_CHECK enum err key_keyset_read(struct span in, struct key_keyset *out);
 void key_keyset_write(struct writer *out, const struct key_keyset *keyset);
+
+/* Value of EXACT: the last CNTR sealed; flags. */
+void key_exact_write(struct writer *out, const struct exact_counter *exact);
+MUST_CHECK enum err key_exact_read(struct span in, struct exact_counter *out);
 
 /* Entry of LOG_RESULTS, without its position: job id, time it finished. */
 MUST_CHECK enum err key_result_read(struct span in, struct result_entry *out);

@@ -40,6 +40,22 @@ enum err query_uplink(struct store_txn *txn, uint64_t uplink_id, struct record_u
     return err != ERR_OK ? err : record_uplink_read(value, out);
 }
 
+/* A lost one stays lost: beginning anew would bind its numbers to other packets. */
+enum err query_exact(struct store_txn *txn, const struct eid *eid, uint8_t counter_set,
+                     struct exact_counter *out)
+{
+    struct table_key key = key_exact(eid, counter_set);
+    struct span value;
+    enum err err = table_get(txn, TABLE_EXACT, table_key_span(&key), &value);
+    if (err == ERR_OK)
+        return key_exact_read(value, out);
+    if (err != ERR_UNKNOWN)
+        return err;
+    struct table_key lost = table_key_quarantined(TABLE_EXACT, table_key_span(&key));
+    err = table_get(txn, TABLE_QUARANTINE, table_key_span(&lost), &value);
+    return err == ERR_OK ? ERR_CORRUPT : err;
+}
+
 enum err query_device(struct store_txn *txn, const struct eid *eid, struct span *value)
 {
     return table_get(txn, TABLE_DEVICES, span_of(eid->bytes, EID_LEN), value);

@@ -17,6 +17,12 @@ struct result_entry {
     uint64_t finished_ms;
 };
 
+/* The counter of a key set that must go up by exactly one. */
+struct exact_counter {
+    uint64_t last;    /* CNTR sealed */
+    bool out_of_step; /* the card waits for an earlier one: no number can be used any more */
+};
+
 /* ERR_UNKNOWN, ERR_CORRUPT. */
 MUST_CHECK enum err query_job(struct store_txn *txn, uint64_t job_id, struct job *out);
 MUST_CHECK enum err query_outcome(struct store_txn *txn, uint64_t job_id,
@@ -26,6 +32,8 @@ MUST_CHECK enum err query_pending(struct store_txn *txn, uint64_t job_id,
                                   struct record_pending *out);
 MUST_CHECK enum err query_uplink(struct store_txn *txn, uint64_t uplink_id,
                                  struct record_uplink *out);
+MUST_CHECK enum err query_exact(struct store_txn *txn, const struct eid *eid, uint8_t counter_set,
+                                struct exact_counter *out);
 MUST_CHECK enum err query_device(struct store_txn *txn, const struct eid *eid, struct span *value);
 
 typedef enum err query_attempt_visit(void *arg, const struct record_attempt *attempt);

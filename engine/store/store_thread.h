@@ -6,7 +6,8 @@
  *                                                 id is the earlier job's; ERR_CONFLICT: other
  *                                                 contents; ERR_IO, ERR_FULL: not taken
  *   FETCH_JOB      id; STORE_FETCH_EXACT: eid,    body: job record; STORE_EXACT_KNOWN: value is the
- *                  part = key set index           last CNTR; ERR_UNKNOWN, ERR_CORRUPT
+ *                  part = counter set             last CNTR; ERR_UNKNOWN, ERR_CORRUPT,
+ *                                                 ERR_OUT_OF_STEP
  *   FETCH_COMMAND  id                             body: command record, packet unwrapped
  *   COMMIT         body: command record           replaces one of the same id
  *   ATTEMPT        body: attempt record           adds or replaces
@@ -17,6 +18,7 @@
  *   CONSUMED       id                             forgotten; ERR_UNKNOWN is no failure
  *   BLOCK          id: slot                       value: block; ERR_DENIED, ERR_EXHAUSTED
  *   KEYSET         eid, part: index, flags        the flags are set for ever
+ *   OUT_OF_STEP    eid, part: counter set         marked for ever; ERR_UNKNOWN
  *   DEVICE_PUT     eid, body: device record
  *   DEVICE_REMOVE  eid                            ERR_UNKNOWN
  *   STOP           id                             marked for the next start; ERR_UNKNOWN: it ended

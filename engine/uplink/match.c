@@ -3,6 +3,8 @@
 #include "crypto/scp80_wire.h"
 #include "engine/uplink/uplink.h"
 
+#define STATUS_CNTR_HIGH 0x03
+
 /* What each response status code means for the command (TS 102 225 table 5). */
 static struct session_input input_of(uint8_t status)
 {
@@ -14,7 +16,7 @@ static struct session_input input_of(uint8_t status)
         return (struct session_input){ .event = EVENT_POR_AGAIN, .reason = ERR_CC };
     case 0x02: /* CNTR low */
         return (struct session_input){ .event = EVENT_POR_LOW };
-    case 0x03: /* CNTR high */
+    case STATUS_CNTR_HIGH:
         return (struct session_input){ .event = EVENT_POR_ERROR, .reason = ERR_CNTR };
     case 0x04: /* CNTR blocked */
         return (struct session_input){ .event = EVENT_POR_ERROR, .reason = ERR_EXHAUSTED };
@@ -48,6 +50,19 @@ static void prove(struct worker *worker, struct session *session)
     keyset_mark(worker, session, RECORD_KEYSET_PROVEN);
 }
 
+/* 03 to "exactly one higher": the card never took an earlier number. Whatever bore it is dead by now
+ * and its job has ended: sent again it might still run, and no other packet may bear that number. So
+ * none can be used any more: the counter is given up, for the operator to see, instead of every job
+ * being answered 03. */
+static void give_up_counter(struct worker *worker, const struct session *session)
+{
+    struct msg *msg = worker_result_msg(worker, MSG_OUT_OF_STEP);
+    msg->eid = session->eid;
+    msg->part = session->counter_set;
+    channel_push(worker->results, msg);
+    counter_add(&worker->counters.counters_out_of_step, 1);
+}
+
 static enum err match_one(struct worker *worker, struct uplink_item *item)
 {
     const struct scp80_open_response *open = &item->open;
@@ -65,10 +80,15 @@ static enum err match_one(struct worker *worker, struct uplink_item *item)
         counter_add(&worker->counters.pors_real_udhl, 1);
     if (open->status == SCP80_STATUS_OK)
         prove(worker, session);
+    struct session_input input = input_of(open->status);
+    if (open->status == STATUS_CNTR_HIGH && session->exact) {
+        give_up_counter(worker, session);
+        input.reason = ERR_OUT_OF_STEP;
+    }
     uint8_t before = session->now.por_status;
     session->now.por_status = open->status;
     struct flight_answer answer = { .data = open->data, .uplink_id = item->ids[0] };
-    if (session_event(worker, session, input_of(open->status), STAGE_MATCH, &answer)) {
+    if (session_event(worker, session, input, STAGE_MATCH, &answer)) {
         if (answer.is_consumed)
             item->ids[0] = 0; /* the result takes it along */
         return ERR_OK;

@@ -1,6 +1,6 @@
 /* Whatever is taken comes home: after each kind of weather no credit, message, session, timer or
  * record is left over. And what the weather does not bring by itself: several workers and edges,
- * exact counters, cards ahead of us, cancellations, devices that change or go (design §2, §4). */
+ * cards ahead of us, cancellations, devices that change or go (design §2, §4). */
 #include "tests/sim/story.h"
 
 static void every_weather(struct world_options *options)
@@ -86,38 +86,6 @@ static void three_workers_and_two_edges_share_the_work(void **state)
             assert_true(counter_read(&world->topology->workers[w]->counters.jobs_executed) > 0);
         if (seed == 1)
             assert_int_equal(story_outcomes(world, JOB_EXECUTED), 200);
-        world_destroy(world);
-    }
-}
-
-/* ---- Exact counters ---------------------------------------------------------------------------- */
-
-static size_t exact_counter(char line[FLEET_EIS_CAP], size_t len)
-{
-    static const char options[] = ",\"options\":{\"exactCounter\":true}}";
-    assert_true(len + sizeof options < FLEET_EIS_CAP && line[len - 1] == '}');
-    memcpy(line + len - 1, options, sizeof options);
-    return len - 1 + sizeof options - 1;
-}
-
-/* Nothing is lost on the way here: a card that misses one number takes none after it. */
-static void exactly_one_higher_holds_across_kills(void **state)
-{
-    (void)state;
-    for (unsigned long seed = 1; seed <= story_seeds(4, 60); seed++) {
-        struct world_options options = world_options_default(seed, 20);
-        options.eis_edit = exact_counter;
-        struct world *world = world_create(&options);
-        for (int round = 0; round < 3; round++)
-            story_submit_to_all(world, DELETE_SECOND_PROFILE, HOUR_S);
-        assert_true(world_run(world, 60 * WORLD_SECOND, world_all_accepted));
-        struct prng prng;
-        prng_init(&prng, seed);
-        for (int life = 0; life < 3; life++)
-            story_kill(world, &prng, 4 * WORLD_SECOND);
-        story_finish_home(world);
-        assert_int_equal(story_outcomes(world, JOB_FAILED) + story_outcomes(world, JOB_EXPIRED), 0);
-        assert_int_equal(world->runs, 60);
         world_destroy(world);
     }
 }
@@ -373,7 +341,6 @@ int main(int argc, char **argv)
         cmocka_unit_test(all_is_home_after_every_weather),
         cmocka_unit_test(all_is_home_after_kills_in_every_weather),
         cmocka_unit_test(three_workers_and_two_edges_share_the_work),
-        cmocka_unit_test(exactly_one_higher_holds_across_kills),
         cmocka_unit_test(card_ahead_of_us_lifts_the_base_once),
         cmocka_unit_test(update_never_lowers_a_counter_base),
         cmocka_unit_test(cancelled_means_that_nothing_left),

@@ -195,27 +195,50 @@ static void a_job_comes_back_as_it_was_put(void **state)
     assert_int_equal(ask(rig.worker, msg).err, ERR_UNKNOWN);
 }
 
+static struct msg ask_exact(uint64_t job_id, uint8_t counter_set)
+{
+    struct msg *msg = take(rig.worker, MSG_FETCH_JOB);
+    msg->id = job_id;
+    msg->flags = STORE_FETCH_EXACT;
+    msg->part = counter_set;
+    msg->eid = rig_eid(job_id);
+    return ask(rig.worker, msg);
+}
+
 static void a_device_with_exact_counters_gets_its_last_one(void **state)
 {
     (void)state;
     uint64_t id = put_job(4, "");
-    struct msg *msg = take(rig.worker, MSG_FETCH_JOB);
-    msg->id = id;
-    msg->flags = STORE_FETCH_EXACT;
-    msg->eid = rig_eid(id);
-    struct msg answer = ask(rig.worker, msg);
+    struct msg answer = ask_exact(id, RIG_COUNTER_SET);
     assert_int_equal(answer.err, ERR_OK);
     assert_int_equal(answer.flags & STORE_EXACT_KNOWN, 0);
     struct record_command command = rig_command(id, 41);
     command.flags = RECORD_COMMAND_EXACT;
     assert_int_equal(ask(rig.worker, command_msg(&command)).err, ERR_OK);
-    msg = take(rig.worker, MSG_FETCH_JOB);
-    msg->id = id;
-    msg->flags = STORE_FETCH_EXACT;
-    msg->eid = rig_eid(id);
-    answer = ask(rig.worker, msg);
+    answer = ask_exact(id, RIG_COUNTER_SET);
     assert_int_equal(answer.flags & STORE_EXACT_KNOWN, STORE_EXACT_KNOWN);
     assert_int_equal(answer.value, 41);
+    answer = ask_exact(id, RIG_COUNTER_SET + 1); /* another version begins anew */
+    assert_int_equal(answer.flags & STORE_EXACT_KNOWN, 0);
+}
+
+static void an_exact_counter_out_of_step_stays_so(void **state)
+{
+    (void)state;
+    uint64_t id = put_job(4, "");
+    struct record_command command = rig_command(id, 41);
+    command.flags = RECORD_COMMAND_EXACT;
+    assert_int_equal(ask(rig.worker, command_msg(&command)).err, ERR_OK);
+    struct msg *msg = take(rig.worker, MSG_OUT_OF_STEP);
+    msg->eid = rig_eid(id);
+    msg->part = RIG_COUNTER_SET;
+    assert_int_equal(ask(rig.worker, msg).err, ERR_OK);
+    command.cntr = 42; /* was on its way */
+    assert_int_equal(ask(rig.worker, command_msg(&command)).err, ERR_OK);
+    rig_stop(&rig);
+    start();
+    assert_int_equal(ask_exact(id, RIG_COUNTER_SET).err, ERR_OUT_OF_STEP);
+    assert_int_equal(ask_exact(id, RIG_COUNTER_SET + 1).err, ERR_OK);
 }
 
 static void a_command_is_journalled_and_replaced(void **state)
@@ -640,6 +663,7 @@ int main(void)
         ON_RIG(the_same_key_twice_in_one_batch_is_one_job),
         ON_RIG(a_job_comes_back_as_it_was_put),
         ON_RIG(a_device_with_exact_counters_gets_its_last_one),
+        ON_RIG(an_exact_counter_out_of_step_stays_so),
         ON_RIG(a_command_is_journalled_and_replaced),
         ON_RIG(attempts_are_kept_by_job_number_and_part),
         ON_RIG(a_job_has_one_outcome_for_ever),

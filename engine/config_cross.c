@@ -135,11 +135,6 @@ static enum err check_names(const struct config *config, const struct config_whe
     return err != ERR_OK ? err : refuse_dangling(&route_accounts, &accounts, where, fault);
 }
 
-static uint32_t network_mask(uint8_t prefix_len)
-{
-    return prefix_len == 0 ? 0 : UINT32_MAX << (32 - prefix_len);
-}
-
 static enum err check_ports(const struct config *config, const struct config_where *where,
                             struct fault *fault)
 {
@@ -152,16 +147,6 @@ static enum err check_ports(const struct config *config, const struct config_whe
                       "%s:%u: %s: %u, but cores.edge has %u; accepted: a number from 0 to %u",
                       where->path, config_line(where, path), path, port->edge,
                       config->cores.edge_count, config->cores.edge_count - 1);
-            return ERR_MALFORMED;
-        }
-        uint32_t mask = network_mask(port->prefix_len);
-        if (!ip_is_none(port->gateway) &&
-            ((ip_v4(port->gateway) ^ ip_v4(port->address)) & mask) != 0) {
-            snprintf(path, sizeof path, "ports[%u].gateway", i);
-            fault_set(fault,
-                      "%s:%u: %s: is not on the port's own link; accepted: an address "
-                      "within the prefix of ports[%u].address",
-                      where->path, config_line(where, path), path, i);
             return ERR_MALFORMED;
         }
         for (uint32_t j = 0; j < i; j++)
@@ -199,6 +184,8 @@ enum err config_cross_check(const struct config *config, const struct config_whe
     enum err err = check_names(config, where, fault);
     if (err == ERR_OK)
         err = check_ports(config, where, fault);
+    if (err == ERR_OK)
+        err = config_net_check(config, where, fault);
     if (err == ERR_OK)
         err = check_times(config, where, fault);
     return err;

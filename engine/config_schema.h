@@ -76,6 +76,10 @@ struct config_where {
 MUST_CHECK enum err config_cross_check(const struct config *config,
                                        const struct config_where *where, struct fault *fault);
 
+/* Part of it: whether ports and SMSCs can have their addresses, and reach each other. */
+MUST_CHECK enum err config_net_check(const struct config *config, const struct config_where *where,
+                                     struct fault *fault);
+
 /* Line of a setting in the file, or of the nearest that encloses it; from 1. */
 uint32_t config_line(const struct config_where *where, const char *setting);
 

@@ -191,6 +191,31 @@ static const struct {
       "ports:\n- {name: p0, device: d, address: 10.0.0.2/24,\n   gateway: 10.0.1.1}\n" SOUND_ACCOUNT
           SOUND_ROUTE,
       "3: ports[0].gateway: is not on the port's own link" },
+#define PORT_AT(address, more) "ports:\n- {name: p0, device: d, address: " address more "}\n"
+#define SMSC_AT(address)                                                                           \
+    "accounts:\n- {name: a0, port: p0, address: " address ", system_id: s, password_file: /p,"     \
+    " source_address: \"1\"}\n"
+    { "port at its network", PORT_AT("10.0.0.0/24", "") SOUND_ACCOUNT SOUND_ROUTE,
+      "2: ports[0].address: is the network's own address; accepted: the address of one host" },
+    { "port at its broadcast", PORT_AT("10.0.0.255/24", "") SOUND_ACCOUNT SOUND_ROUTE,
+      "2: ports[0].address: is the broadcast address of its link" },
+    { "port multicast", PORT_AT("224.0.0.1/24", "") SOUND_ACCOUNT SOUND_ROUTE,
+      "2: ports[0].address: is a multicast address" },
+    { "gateway at the port",
+      PORT_AT("10.0.0.2/24", ",\n   gateway: 10.0.0.2") SOUND_ACCOUNT SOUND_ROUTE,
+      "3: ports[0].gateway: is the port's own address" },
+    { "gateway the broadcast",
+      PORT_AT("10.0.0.2/24", ",\n   gateway: 10.0.0.255") SOUND_ACCOUNT SOUND_ROUTE,
+      "3: ports[0].gateway: is the broadcast address of its link" },
+    { "SMSC at the port", PORT_AT("10.0.0.1/24", "") SOUND_ACCOUNT SOUND_ROUTE,
+      "4: accounts[0].address: is the engine's own" },
+    { "SMSC the broadcast", SOUND_PORT SMSC_AT("10.0.0.255") SOUND_ROUTE,
+      "4: accounts[0].address: is the broadcast address of its link; accepted: the SMSC's" },
+    { "SMSC multicast",
+      PORT_AT("10.0.0.2/24", ", gateway: 10.0.0.3") SMSC_AT("239.1.1.1") SOUND_ROUTE,
+      "4: accounts[0].address: is a multicast address" },
+    { "SMSC out of reach", SOUND_PORT SMSC_AT("10.0.1.1") SOUND_ROUTE,
+      "4: accounts[0].address: is not on the link of its port, which has no gateway" },
     { "edge beyond",
       "ports:\n- {name: p0, device: d, address: 10.0.0.2/24,\n   edge: 1}\n" SOUND_ACCOUNT
           SOUND_ROUTE,
@@ -218,6 +243,22 @@ static const struct {
       "7: api.host: \"localhost\" is not acceptable; accepted: an IPv4 or IPv6 address" },
     { "a list for a value", SOUND "kek_file: [a]\n", "7: kek_file: is not a single value" },
 };
+
+static void addresses_that_work_are_taken(void **state)
+{
+    (void)state;
+    static const char *const sound[] = {
+        PORT_AT("10.0.0.0/31", "") SMSC_AT("10.0.0.1") SOUND_ROUTE,
+        PORT_AT("10.0.0.2/24", ", gateway: 10.0.0.1") SMSC_AT("192.0.2.255") SOUND_ROUTE,
+        PORT_AT("10.0.0.255/23", "") SMSC_AT("10.0.1.0") SOUND_ROUTE,
+    };
+    for (size_t i = 0; i < COUNT(sound); i++) {
+        struct config *config = NULL;
+        struct fault fault = { "" };
+        check_err(fault.text, load(sound[i], &config, &fault), ERR_OK);
+        config_free(config);
+    }
+}
 
 static void bad_files_are_refused_with_line_setting_and_accepted_values(void **state)
 {
@@ -267,6 +308,7 @@ int main(void)
         cmocka_unit_test(reference_file_loads),
         cmocka_unit_test(least_file_takes_defaults),
         cmocka_unit_test(bad_files_are_refused_with_line_setting_and_accepted_values),
+        cmocka_unit_test(addresses_that_work_are_taken),
         cmocka_unit_test(missing_file_is_an_io_error),
         cmocka_unit_test(truncations_end_in_an_answer),
     };

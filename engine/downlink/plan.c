@@ -114,7 +114,7 @@ static void target_set(struct session *session, const struct job *job, const str
     const struct device_domain *domain = &device->domains[set->domain];
     bool named = !span_equal(span_of(job->tar, 3), span_of(none, 3));
     memcpy(session->security.tar, named ? job->tar : domain->tar, sizeof session->security.tar);
-    session->compact = !named && domain->compact;
+    session->compact = named ? script_tar_is_compact(job->tar) : domain->compact;
     for (uint8_t d = 0; named && d < device->domain_count; d++)
         if (span_equal(span_of(device->domains[d].tar, 3), span_of(job->tar, 3)))
             session->compact = device->domains[d].compact;

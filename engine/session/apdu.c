@@ -405,3 +405,8 @@ bool sw_continues(uint16_t sw)
 {
     return sw_is_success(sw) && sw != SW_CUT;
 }
+
+bool script_tar_is_compact(const uint8_t tar[3])
+{
+    return tar[0] == 0xB0 && tar[1] == 0x00;
+}

@@ -88,6 +88,10 @@ void script_expanded_response_write(struct writer *out, const struct script_resp
  * given (it counts the `other` TLVs of the script too, which come first), else from the R-APDUs. */
 size_t script_ran(const struct script_response *response, size_t sent, size_t other);
 
+/* What a target takes that nobody described: B000xx, file management, the compact format, all others
+ * the expanded one (TS 101 220 annex D, TS 102 226 §5). */
+bool script_tar_is_compact(const uint8_t tar[3]);
+
 /* 9000, 91xx, and the warnings 62xx and 63xx save 62F1, after which the card stops. */
 bool sw_continues(uint16_t sw);
 

@@ -27,4 +27,9 @@ is_equal "results of the one device" "$(wc -l <"$RIG_DIR/order")" 1000
 sort -cn "$RIG_DIR/order" || fail "its jobs did not run in their order"
 is_equal "jobs executed" "$(rig_outcomes executed)" $((devices - 2 + 1000))
 check_all
+
+send() { "$RIG_STARLING" send "$busy" --config "$RIG_DIR/starling.yaml" "$@"; }
+says "an audit from the shell" 0 "executed, PoR status 00, 1 short messages sent" send --audit
+says "file management answers in the compact format: one command, its SW" 0 "data: 016e00" \
+    send --script 00A40000023F00 --tar b00010
 stop_in_order

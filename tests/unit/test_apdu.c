@@ -289,6 +289,19 @@ static void warnings_go_on_save_62f1(void **state)
     }
 }
 
+static void file_management_targets_take_the_compact_format(void **state)
+{
+    (void)state;
+    static const uint8_t compact[][3] = { { 0xB0, 0, 0 }, { 0xB0, 0, 0x0F }, { 0xB0, 0, 0x10 } };
+    static const uint8_t expanded[][3] = {
+        { 0, 0, 0 }, { 0, 0, 1 }, { 0, 0, 0x10 }, { 0, 0xFF, 0xFF }, { 0xB2, 1, 0 }, { 0xB0, 1, 0 },
+    };
+    for (size_t i = 0; i < COUNT(compact); i++)
+        assert_true(script_tar_is_compact(compact[i]));
+    for (size_t i = 0; i < COUNT(expanded); i++)
+        assert_false(script_tar_is_compact(expanded[i]));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -302,6 +315,7 @@ int main(void)
         cmocka_unit_test(compact_answer_has_its_sw_in_front),
         cmocka_unit_test(count_tells_what_ran_and_other_tlvs_count_too),
         cmocka_unit_test(warnings_go_on_save_62f1),
+        cmocka_unit_test(file_management_targets_take_the_compact_format),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -92,10 +92,8 @@ struct kek *kek_load(const char *path, struct fault *fault)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) {
-        fault_set(fault,
-                  "key-encryption key %s: %s; make one with: (umask 077; head -c 32 /dev/urandom > "
-                  "%s)",
-                  path, strerror(errno), path);
+        fault_set(fault, "key-encryption key %s: %s; `starling kek create` makes one", path,
+                  strerror(errno));
         return NULL;
     }
     size_t len = 0;

@@ -207,8 +207,9 @@ static void conn_closed(void *ctx, struct tcp_conn *conn, enum err why)
 {
     (void)conn;
     struct smsc_bind *bind = ctx;
-    log_warning("smsc", "account %s, bind %u: connection closed: %s", bind->smsc->config->name,
-                bind->index, err_text(why));
+    log_at(bind->smsc->draining ? LOG_INFO : LOG_WARNING, "smsc",
+           "account %s, bind %u: connection closed: %s", bind->smsc->config->name, bind->index,
+           err_text(why));
     bind_lost(bind);
     smpp_session_closed(bind->session);
     bind_down(bind);

@@ -4,6 +4,7 @@
 
 #include "base/hex.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -102,6 +103,10 @@ static int lines_decode(const struct kind *kind)
         fflush(stdout);
     }
     free(line);
+    if (ferror(stdin)) {
+        fprintf(stderr, "starling decode: standard input: %s\n", strerror(errno));
+        return CLI_FAILED;
+    }
     return all ? CLI_DONE : CLI_FAILED;
 }
 

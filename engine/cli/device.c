@@ -183,11 +183,10 @@ static bool names_are_eids(const struct device_arguments *arguments, struct faul
 {
     for (int i = 0; i < arguments->name_count; i++) {
         struct eid eid;
-        enum err err = eid_read(span_text(arguments->names[i]), &eid);
-        if (err == ERR_OK)
+        if (eid_read(span_text(arguments->names[i]), &eid) == ERR_OK)
             continue;
-        fault_set(fault, "%s is no EID (%s); accepted: 32 decimal digits with sound check digits",
-                  arguments->names[i], err_text(err));
+        fault_set(fault, "%s is no EID; accepted: 32 decimal digits whose check digits hold",
+                  arguments->names[i]);
         return false;
     }
     return true;

@@ -29,7 +29,7 @@ static void print_usage(FILE *out)
           out);
 }
 
-int main(int argc, char **argv)
+static int dispatch(int argc, char **argv)
 {
     if (argc >= 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0)) {
         print_usage(stdout);
@@ -46,4 +46,14 @@ int main(int argc, char **argv)
         fprintf(stderr, "starling: \"%s\" is not a command\n", argv[1]);
     print_usage(stderr);
     return CLI_USAGE;
+}
+
+/* What nobody could read was not done: a full disk behind `>` must not look like success. */
+int main(int argc, char **argv)
+{
+    int code = dispatch(argc, argv);
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return code;
+    fprintf(stderr, "starling: standard output cannot be written\n");
+    return code == CLI_DONE ? CLI_FAILED : code;
 }

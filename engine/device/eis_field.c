@@ -142,7 +142,10 @@ json_t *eis_field_array(struct eis_field *field, json_t *in, const char *name, e
     size_t count = json_array_size(value);
     if (count >= least && count <= most)
         return value;
-    eis_field_fail(field, name, "has %zu elements; accepted: %zu to %zu", count, least, most);
+    if (least == most)
+        eis_field_fail(field, name, "has %zu elements; accepted: %zu", count, least);
+    else
+        eis_field_fail(field, name, "has %zu elements; accepted: %zu to %zu", count, least, most);
     return NULL;
 }
 
@@ -210,11 +213,11 @@ bool eis_field_digits(struct eis_field *field, const char *name, const char *tex
     size_t len = strlen(text);
     if (len >= least && len <= most && strspn(text, "0123456789") == len)
         return true;
-    bool digits = strspn(text, "0123456789") == len;
-    eis_field_fail(field, name,
-                   digits ? "has %zu digits; accepted: %zu to %zu decimal digits"
-                          : "has %zu characters, not all of them digits; accepted: "
-                            "%zu to %zu decimal digits",
-                   len, least, most);
+    char wanted[32];
+    snprintf(wanted, sizeof wanted, least == most ? "%zu" : "%zu to %zu", least, most);
+    eis_field_fail(field, name, "has %zu %s; accepted: %s decimal digits", len,
+                   strspn(text, "0123456789") == len ? "digits"
+                                                     : "characters, not all of them digits",
+                   wanted);
     return false;
 }

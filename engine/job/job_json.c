@@ -164,6 +164,10 @@ enum err job_json_read(struct span text, struct job_json *out, struct fault *fau
         return ERR_OK;
 
     out->count = out->entry_count = 0;
+    if (text.len == 0) {
+        fault_set(fault, "nothing is there; accepted: one JSON object");
+        return ERR_MALFORMED;
+    }
     out->tree = json_loadb((const char *)text.bytes, text.len, JSON_REJECT_DUPLICATES, &error);
     if (out->tree == NULL) {
         fault_set(fault, "not JSON, at offset %d: %.100s", error.position, error.text);

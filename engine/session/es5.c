@@ -68,18 +68,14 @@ enum err es5_isdp_from_text(struct span text, uint8_t aid[ES5_AID_LEN], struct f
     struct writer w = writer_over(aid, ES5_AID_LEN);
     bool is_tar = text.len == TAR_LEN * 2;
     if (!is_tar && text.len != ES5_AID_LEN * 2) {
-        fault_set(fault,
-                  "an ISD-P is named by its AID (32 hexadecimal digits) or its TAR (6), "
-                  "not by %zu characters",
-                  text.len);
+        fault_set(fault, "has %zu characters", text.len);
         return ERR_LENGTH;
     }
     if (is_tar) /* TAR 00 xx xx: octets 13 to 15 of the AID */
         writer_bytes(&w, span_of(isdp_prefix, sizeof isdp_prefix - 1));
     enum err err = hex_read(text, &w);
     if (err != ERR_OK) {
-        fault_set(fault, "the ISD-P's %s holds a character that is no hexadecimal digit",
-                  is_tar ? "TAR" : "AID");
+        fault_set(fault, "holds a character that is no hexadecimal digit");
         return err;
     }
     if (is_tar)
@@ -87,9 +83,9 @@ enum err es5_isdp_from_text(struct span text, uint8_t aid[ES5_AID_LEN], struct f
     ASSERT(w.err == ERR_OK && writer_len(&w) == ES5_AID_LEN);
     err = es5_isdp_check(aid);
     if (err != ERR_OK)
-        fault_set(fault, "%.*s is not an ISD-P: %s", (int)text.len, (const char *)text.bytes,
-                  is_tar ? "its TAR is 000010 to 00FFFF"
-                         : "its AID is A0000005591010FFFFFFFF8900xxxx00 with xxxx from 0010");
+        fault_set(fault, "%.*s is no ISD-P's: %s", (int)text.len, (const char *)text.bytes,
+                  is_tar ? "their TARs are 000010 to 00FFFF"
+                         : "their AIDs are A0000005591010FFFFFFFF8900xxxx00 with xxxx from 0010");
     return err;
 }
 

@@ -140,7 +140,7 @@ struct store *store_open_sized(const char *dir, uint64_t map_size, struct fault 
         fault_set(fault, "store in %s cannot be opened: %s; %s", dir, mdb_strerror(rc),
                   rc == ENOSPC || rc == MDB_MAP_FULL
                       ? "free some space on its file system"
-                      : "if the file is damaged, restore a backup (starling restore)");
+                      : "if data.mdb is damaged, put a copy of the directory in its place");
         store_close(store);
         return NULL;
     }

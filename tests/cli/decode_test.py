@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """`starling decode`: examples of the standards field by field, and bytes that make no sense."""
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -111,6 +112,20 @@ class Decode(unittest.TestCase):
         self.assertEqual(done.returncode, 1)
         lines = [json.loads(line) for line in done.stdout.splitlines()]
         self.assertEqual(["error" in line for line in lines], [False, True, False])
+
+    def test_input_that_cannot_be_read_and_output_that_cannot_be_written_fail(self):
+        directory = os.open("/", os.O_RDONLY)
+        done = subprocess.run([STARLING, "decode", "tpdu", "-"], stdin=directory, timeout=60,
+                              capture_output=True, text=True)
+        os.close(directory)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("standard input", done.stderr)
+        for args in (["decode", "script", "80caff2100"], ["--help"]):
+            with open("/dev/full", "wb") as full:
+                done = subprocess.run([STARLING, *args], stdout=full, stderr=subprocess.PIPE,
+                                      text=True, timeout=60)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("standard output", done.stderr)
 
     def test_misuse_exits_2(self):
         for args in ([], ["scp80"], ["cheese", "00"], ["tpdu", "00", "00"]):

@@ -250,7 +250,7 @@ static const struct {
     { SET0 ".keys.0.kcv", "\"c6a13b\"", AT0 ".keys[0].keyComponents[0].value", "kcv_mismatch" },
     { SET0 ".keys.0.keyComponents", NULL, AT0 ".keys[0].keyComponents", "is missing" },
     { SET0 ".keys.0.keyComponents.1", "{\"type\":\"88\"}", AT0 ".keys[0].keyComponents",
-      "has 2 elements; accepted: 1 to 1" },
+      "has 2 elements; accepted: 1" },
     { SET0 ".keys.0.keyComponents.0", "\"000102030405060708090a0b0c0d0e0f\"",
       AT0 ".keys[0].keyComponents[0]", "is no object" },
     { SET0 ".keys.0.keyComponents.0.type", NULL, ".keyComponents[0].type", "is missing" },

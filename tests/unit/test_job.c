@@ -101,7 +101,7 @@ static void typed_jobs_get_their_script(void **state)
 static const struct {
     const char *name, *text, *field, *said;
 } bad[] = {
-    { "empty", "", "", "not JSON" },
+    { "empty", "", "", "nothing is there; accepted: one JSON object" },
     { "not JSON", "{eid:1}", "", "not JSON, at offset" },
     { "an array", "[]", "", "not an object of" },
     { "what follows", "{} {}", "", "not JSON" },

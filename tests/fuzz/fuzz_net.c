@@ -9,6 +9,7 @@
 #include "io/net/net.h"
 #include "io/tcp/tcp.h"
 #include "io/tcp/tcp_wire.h"
+#include "tests/support/alloc_trap.h"
 
 #include <rte_eal.h>
 #include <rte_mempool.h>
@@ -127,6 +128,7 @@ static void start_once(void)
 {
     if (frames != NULL)
         return;
+    alloc_trap_system_calls();
     static char args[][20] = {
         "fuzz",           "--no-huge",         "-m",          "128", "--no-shconf", "--no-pci",
         "--no-telemetry", "--log-level=error", "--lcores=0@0"
@@ -197,9 +199,11 @@ static void step(struct reader *r, struct fuzz_port *fuzz, struct net *net, uint
         *now_ns += reader_u24(&in) * 1000000ull;
     else
         fuzz->in = frame_make(&in, kind, fuzz);
+    alloc_trap_arm();
     net_rx(net, *now_ns);
     net_timers(net, *now_ns);
     net_flush(net, *now_ns);
+    alloc_trap_disarm();
     ASSERT(net_conn_count(net) <= 4 && fuzz->in == NULL);
 }
 

@@ -4,6 +4,7 @@
 
 #include "engine/job/rfc3339.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -95,8 +96,9 @@ enum MHD_Result api_results(struct api_request *request)
     const char *after = MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "after");
     const char *wait = MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "wait");
     char *end = NULL;
+    errno = 0;
     request->after = after != NULL ? strtoull(after, &end, 10) : 0;
-    if (after != NULL && (end == after || *end != '\0' || after[0] == '-'))
+    if (after != NULL && (after[0] < '0' || after[0] > '9' || *end != '\0' || errno != 0))
         return api_reply_error(request, MHD_HTTP_BAD_REQUEST,
                                "after is not acceptable; accepted: the sequence of a result, or 0");
     if (wait != NULL && strcmp(wait, "0") != 0 && strcmp(wait, "1") != 0)
@@ -104,6 +106,11 @@ enum MHD_Result api_results(struct api_request *request)
                                "wait is not acceptable; accepted: 0 or 1");
     request->wait = wait == NULL || strcmp(wait, "1") == 0;
 
+    const struct api_ops *ops = request->api->ops;
+    if (request->after > ops->results_durable(ops->ctx, request->client))
+        return api_reply_error(request, MHD_HTTP_BAD_REQUEST,
+                               "after is above the last result there is: it comes of another "
+                               "client or another data directory; start with after=0");
     enum err err = render(request);
     if (err == ERR_STALE)
         return api_reply_error(request, MHD_HTTP_GONE,
@@ -111,7 +118,7 @@ enum MHD_Result api_results(struct api_request *request)
                                "(jobs.results_keep); start at the oldest with after=0, and audit");
     if (err != ERR_OK)
         return api_reply_error(request, MHD_HTTP_SERVICE_UNAVAILABLE, err_text(err));
-    request->wrote_ms = request->api->ops->now_ms(request->api->ops->ctx);
+    request->wrote_ms = ops->now_ms(ops->ctx);
     request->streaming = true;
     request->api->streaming++;
     return api_reply_stream(request, results_read);

@@ -62,6 +62,7 @@ static void outcomes_of_submission_have_their_status(void **state)
         { ERR_OK, ERR_DUPLICATE, 200, "\"duplicate\":true" },
         { ERR_OK, ERR_CONFLICT, 409, "\"error\":\"already there, with other contents\"" },
         { ERR_OK, ERR_IO, 503, "Retry-After: 1" },
+        { ERR_OK, ERR_IO, 503, "the store cannot be written; try again later" },
         { ERR_FULL, ERR_OK, 429, "Retry-After: 1" },
         { ERR_KEY, ERR_OK, 409, "\"error\":\"refused by the test\"" },
         { ERR_UNREACHABLE, ERR_OK, 409, "refused by the test" },
@@ -302,6 +303,9 @@ static void results_without_waiting_end_when_drained(void **state)
     check_answer(GET("/v1/results?wait=0&after=4"), 410, "no longer kept");
     check_answer(GET("/v1/results?after=x"), 400, "the sequence of a result");
     check_answer(GET("/v1/results?after=-1"), 400, "the sequence of a result");
+    check_answer(GET("/v1/results?after=+1"), 400, "the sequence of a result");
+    check_answer(GET("/v1/results?after=18446744073709551616"), 400, "the sequence of a result");
+    check_answer(GET("/v1/results?after=701"), 400, "above the last result");
     check_answer(GET("/v1/results?wait=2"), 400, "0 or 1");
 }
 

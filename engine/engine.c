@@ -62,6 +62,10 @@ static bool ops_ready(void *ctx, const char **why)
         *why = "starting: open commands of the last run are being taken up";
         return false;
     }
+    if (store_thread_figure(topology->store_thread, STORE_FAILING) != 0) {
+        *why = "the store cannot be written: free space on the data directory's file system";
+        return false;
+    }
     for (uint32_t e = 0; e < topology->edge_count; e++)
         if (counter_read(&topology->edges[e]->bound) > 0)
             return true;

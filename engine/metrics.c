@@ -111,15 +111,14 @@ static void latency(struct out out, const struct topology *t)
     memset(&all, 0, sizeof all);
     for (uint32_t w = 0; w < t->worker_count; w++)
         histogram_merge(&all, &t->workers[w]->latency_ms);
-    out.type = "gauge";
+    out.type = "summary";
     out.name = "starling_job_latency_milliseconds";
     out.help = "From a job's acceptance to its result, since start.";
     for (size_t q = 0; q < COUNT(quantiles); q++)
         sample(&out, (double)histogram_quantile(&all, quantiles[q]), "quantile=\"0.%u\"",
                quantiles[q]);
-    out.name = "starling_job_latency_count";
-    out.type = "counter";
-    sample(&out, (double)counter_read(&all.count), "%s", "");
+    row(&out, "_sum", (double)counter_read(&all.sum), "%s", "");
+    row(&out, "_count", (double)counter_read(&all.count), "%s", "");
 }
 
 #define BOUND_LEAST_NS 1024ull /* 1 us */
@@ -245,13 +244,19 @@ static void control_side(struct out out, const struct topology *t)
 #undef CONTROL_COUNTER
     out.name = "starling_store_total";
     out.help = "The store thread (engine/store/store_thread.h).";
-    for (int f = 0; f < STORE_FIGURE_COUNT; f++)
+    for (int f = 0; f < STORE_KEPT; f++)
         sample(&out, (double)store_thread_figure(t->store_thread, (enum store_figure)f),
                "event=\"%s\"", store_figure_label((enum store_figure)f));
     out.name = "starling_store_corrupt_total";
     out.help = "Records whose CRC did not match: quarantined. Any is an alarm.";
     sample(&out, (double)store_corrupt_count(t->store), "%s", "");
     out.type = "gauge";
+    out.name = "starling_store_kept";
+    out.help = "Messages that wait for a commit to succeed: the disk refuses.";
+    sample(&out, (double)store_thread_figure(t->store_thread, STORE_KEPT), "%s", "");
+    out.name = "starling_store_failing";
+    out.help = "1: the last commit failed; nothing is accepted or sent until one succeeds.";
+    sample(&out, (double)store_thread_figure(t->store_thread, STORE_FAILING), "%s", "");
     out.name = "starling_store_octets";
     out.help = "Octets in use of the data file.";
     sample(&out, (double)store_used(t->store), "%s", "");

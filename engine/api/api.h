@@ -36,7 +36,7 @@ struct api_job {
 struct api_metric {
     const char *name;   /* "starling_jobs_accepted_total" */
     const char *help;   /* a sentence */
-    const char *type;   /* "counter", "gauge", "histogram" */
+    const char *type;   /* "counter", "gauge", "histogram", "summary" */
     const char *labels; /* "stage=\"open\",err=\"cc\"", or "" */
     double value;
     const char *suffix; /* of the sample's name, in a histogram: "_bucket"; or "" */

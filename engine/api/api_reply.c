@@ -77,6 +77,8 @@ static void item_body_write(const struct api_request *request, const struct api_
         api_text_put(out, "\"created\":%s", item->id != 0 ? "true" : "false");
     else if (item->reason != 0)
         api_text_add(out, span_text(request->reasons.bytes + item->reason - 1));
+    else if (status == MHD_HTTP_SERVICE_UNAVAILABLE && item->err == ERR_IO)
+        api_reason_write(out, "not taken: the store cannot be written; try again later", NULL);
     else
         api_reason_write(out, err_text((enum err)item->err), NULL);
 }

@@ -43,7 +43,7 @@ struct store_thread {
 };
 
 static const char *const figure_labels[] = {
-    "commits", "commits_failed", "messages", "reads", "refused", "trimmed", "kept",
+    "commits", "commits_failed", "messages", "reads", "refused", "trimmed", "kept", "failing",
 };
 static_assert(COUNT(figure_labels) == STORE_FIGURE_COUNT, "each figure has a label");
 
@@ -325,6 +325,7 @@ static void fail(struct store_thread *thread, enum err err, uint64_t now_ms)
     thread->failures++;
     thread->retry_at_ms = now_ms + STORE_RETRY_MS;
     counter_add(&thread->figures[STORE_COMMITS_FAILED], 1);
+    counter_set(&thread->figures[STORE_FAILING], 1);
     answer_some(thread, now_ms);
     log_error("store",
               "a batch could not be made durable: %s; %u messages are kept and tried again; free "
@@ -364,6 +365,7 @@ bool store_turn(struct store_thread *thread, uint64_t now_ms)
         thread->failures = 0;
         counter_add(&thread->figures[STORE_COMMITS], writes);
         counter_set(&thread->figures[STORE_KEPT], 0);
+        counter_set(&thread->figures[STORE_FAILING], 0);
         answer_all(thread);
     }
     flush_returns(thread);

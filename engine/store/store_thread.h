@@ -98,6 +98,7 @@ enum store_figure {
     STORE_REFUSED,  /* answered with an error */
     STORE_TRIMMED,  /* jobs removed because their results are older than results_keep */
     STORE_KEPT,     /* gauge: messages waiting for a commit to succeed */
+    STORE_FAILING,  /* gauge: 1 from a failed commit to the next that succeeds */
     STORE_FIGURE_COUNT
 };
 const char *store_figure_label(enum store_figure figure);

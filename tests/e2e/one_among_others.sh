@@ -32,4 +32,6 @@ send() { "$RIG_STARLING" send "$busy" --config "$RIG_DIR/starling.yaml" "$@"; }
 says "an audit from the shell" 0 "executed, PoR status 00, 1 short messages sent" send --audit
 says "file management answers in the compact format: one command, its SW" 0 "data: 016e00" \
     send --script 00A40000023F00 --tar b00010
+metrics_lint() { curl -sS -m 10 "$RIG_URL/metrics" | "$root/tests/e2e/metrics_lint.py"; }
+says "what Prometheus makes of /metrics" 0 "metrics are sound" metrics_lint
 stop_in_order

@@ -603,6 +603,7 @@ static void a_full_disk_answers_nothing_falsely(void **state)
     assert_null(rig_home(rig.edge));
     assert_int_equal(figure(STORE_KEPT), 2);
     assert_int_equal(figure(STORE_COMMITS_FAILED), 1);
+    assert_int_equal(figure(STORE_FAILING), 1);
 
     rig.now_ms += STORE_RETRY_MS - 1; /* before it is tried again: the same */
     rig_push(rig.control, job_msg(&job));
@@ -625,6 +626,7 @@ static void a_full_disk_answers_nothing_falsely(void **state)
     assert_int_equal(home->err, ERR_OK);
     channel_untake(rig.edge, home);
     assert_int_equal(figure(STORE_KEPT), 0);
+    assert_int_equal(figure(STORE_FAILING), 0);
     assert_int_equal(rows(TABLE_COMMANDS), 1);
     assert_int_equal(rows(TABLE_UPLINK), 1);
     assert_int_equal(rows(TABLE_JOBS), 1);

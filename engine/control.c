@@ -2,6 +2,7 @@
 #include "engine/control.h"
 
 #include "crypto/ct.h"
+#include "crypto/secret.h"
 #include "engine/device/device_record.h"
 #include "engine/downlink/downlink.h"
 #include "engine/store/query.h"
@@ -10,6 +11,8 @@
 
 /* Cookies of our own messages to the store, which nobody waits for. */
 #define COOKIE_NONE UINT64_MAX
+
+#define TRANSPORT_KEY_MAX 32u
 
 /* Flag of MSG_DEVICE_PUT: the directory did not know it when it was sent. */
 #define DEVICE_IS_NEW 0x01
@@ -322,7 +325,7 @@ enum err control_device_put(void *ctx, const struct eid *eid, struct span text, 
     ASSERT(msg != NULL); /* room was looked at */
     struct eis_options options = {
         .lanes = control->lanes,
-        .transport_key = control->transport_key_len > 0 ? control->transport_key : NULL,
+        .transport_key = control->transport_key,
         .transport_key_len = control->transport_key_len,
     };
     struct eis eis;
@@ -456,6 +459,9 @@ enum err control_init(struct control *control, struct fault *fault)
     }
     if (control->config->transport_key_file == NULL)
         return ERR_OK;
+    control->transport_key = secret_alloc(TRANSPORT_KEY_MAX, fault);
+    if (control->transport_key == NULL)
+        return ERR_NO_MEMORY;
     return eis_transport_key_load(control->config->transport_key_file, control->transport_key,
                                   &control->transport_key_len, fault);
 }
@@ -464,5 +470,6 @@ void control_fini(struct control *control)
 {
     free(control->held);
     control->held = NULL;
-    wipe(control->transport_key, sizeof control->transport_key);
+    secret_free(control->transport_key, TRANSPORT_KEY_MAX);
+    control->transport_key = NULL;
 }

@@ -43,8 +43,8 @@ struct control {
     struct store_thread *store_thread;
     struct kek *kek;
     struct lanes *lanes;
-    uint8_t transport_key[32];
-    uint32_t transport_key_len; /* 0: EIS keys come in clear */
+    uint8_t *transport_key;     /* in locked memory; NULL: EIS keys come in clear */
+    uint32_t transport_key_len; /* octets */
 
     struct channel *to_store;                      /* producer */
     struct channel *to_worker[CONFIG_WORKERS_MAX]; /* producer */

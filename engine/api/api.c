@@ -3,6 +3,7 @@
 #include "engine/api/api_request.h"
 
 #include "base/log.h"
+#include "crypto/secret.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -11,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define TOKENS_LEN (CONFIG_CLIENTS_MAX * sizeof(struct api_token))
 #define IDLE_TIMEOUT_S 60u
 #define CONNECTION_MEMORY (128u << 10)
 #define ROUNDS_MAX 64 /* of one turn, so that the control thread comes to its other work */
@@ -261,13 +263,16 @@ enum err api_create(const struct config_api *config, const struct config_jobs *j
     api->ops = ops;
     api->rules = (struct job_rules){ .segments_max = jobs->segments_max,
                                      .expiry_ms = (uint64_t)jobs->expiry_s * 1000 };
-    enum err err = api_tokens_read(api, fault);
+    api->tokens = secret_alloc(TOKENS_LEN, fault);
+    enum err err = api->tokens != NULL ? api_tokens_read(api, fault) : ERR_NO_MEMORY;
     if (err == ERR_OK)
         err = listen_at(api, fault);
-    if (err == ERR_OK)
+    if (err == ERR_OK) {
         *out = api;
-    else
-        free(api);
+        return ERR_OK;
+    }
+    secret_free(api->tokens, TOKENS_LEN);
+    free(api);
     return err;
 }
 
@@ -343,6 +348,6 @@ void api_destroy(struct api *api)
         if (api->requests[slot] != NULL && api->requests[slot]->suspended)
             api_resume(api->requests[slot]);
     MHD_stop_daemon(api->daemon);
-    explicit_bzero(api->tokens, sizeof api->tokens);
+    secret_free(api->tokens, TOKENS_LEN);
     free(api);
 }

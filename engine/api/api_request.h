@@ -86,9 +86,9 @@ struct api {
     const struct api_ops *ops;
     struct job_rules rules;
     struct MHD_Daemon *daemon;
-    struct api_token tokens[CONFIG_CLIENTS_MAX];
-    struct job job;      /* the one being read */
-    struct api_job view; /* the one being shown */
+    struct api_token *tokens; /* CONFIG_CLIENTS_MAX of them, in locked memory */
+    struct job job;           /* the one being read */
+    struct api_job view;      /* the one being shown */
     bool draining;
     uint32_t active, throttled, streaming;
     struct api_request *requests[API_REQUESTS_MAX];

@@ -2,6 +2,9 @@
  * link. */
 #include "tests/sim/story.h"
 
+#include <stdio.h>
+#include <sys/stat.h>
+
 static void one_job_comes_back_executed(void **state)
 {
     (void)state;
@@ -50,11 +53,34 @@ static void a_job_shows_its_attempts_whoever_answers_first(void **state)
     }
 }
 
+static void transport_key_lies_in_secret_memory(void **state)
+{
+    (void)state;
+    struct world_options options = world_options_default(5, 1);
+    struct world *world = world_create(&options);
+    char path[300];
+    snprintf(path, sizeof path, "%s/transport", world->dir.path);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs("00112233445566778899aabbccddeeff\n", file);
+    fclose(file);
+    assert_int_equal(chmod(path, 0600), 0);
+    world_kill(world);
+    world->config.transport_key_file = path;
+    world_start(world);
+    const struct control *control = &world->topology->control;
+    assert_int_equal(control->transport_key_len, 16);
+    assert_int_equal(control->transport_key[15], 0xFF);
+    check_secret_memory(control->transport_key, control->transport_key_len);
+    world_destroy(world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_job_comes_back_executed),
         cmocka_unit_test(a_job_shows_its_attempts_whoever_answers_first),
+        cmocka_unit_test(transport_key_lies_in_secret_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

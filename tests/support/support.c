@@ -115,3 +115,29 @@ char *test_file(const char *path)
     fclose(file);
     return text;
 }
+
+/* There when the address or the thread sanitizer is: both make mlock() do nothing. */
+extern void __asan_init(void) __attribute__((weak)); /* NOLINT: the runtimes' own names */
+extern void __tsan_init(void) __attribute__((weak)); /* NOLINT */
+
+void check_secret_memory(const void *secret, size_t len)
+{
+    FILE *maps = fopen("/proc/self/smaps", "r");
+    assert_non_null(maps);
+    char line[512];
+    uintptr_t at = (uintptr_t)secret;
+    bool inside = false, found = false;
+    while (fgets(line, sizeof line, maps) != NULL) {
+        char *after;
+        unsigned long begin = strtoul(line, &after, 16); /* BEGIN-END: neighbours are joined */
+        if (after != line && *after == '-')
+            inside = begin <= at && at + len <= strtoul(after + 1, NULL, 16);
+        if (inside && strncmp(line, "VmFlags:", 8) == 0) {
+            found = true;
+            assert_true(__asan_init != NULL || __tsan_init != NULL || strstr(line, " lo") != NULL);
+            assert_non_null(strstr(line, " dd"));
+        }
+    }
+    fclose(maps);
+    assert_true(found);
+}

@@ -25,6 +25,9 @@ void check_bytes(const char *name, struct span got, struct span wanted);
 /* EAL without hugepages, PCI or files; once per process. */
 void eal_for_tests(void);
 
+/* These octets are locked and left out of core dumps, as the kernel sees it. */
+void check_secret_memory(const void *secret, size_t len);
+
 /* Contents of a file below the source tree's tests/, NUL-terminated; free() it. */
 char *test_file(const char *path);
 

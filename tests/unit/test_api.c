@@ -1,4 +1,5 @@
 /* The HTTP API over loopback: tokens, statuses, order of a bulk, back-pressure, streams. */
+#include "engine/api/api_request.h"
 #include "tests/support/api_far.h"
 
 #include <errno.h>
@@ -443,6 +444,14 @@ static void token_files_are_judged_at_start(void **state)
     assert_non_null(strstr(fault.text, "cannot listen on 127.0.0.1 port"));
 }
 
+static void tokens_lie_in_secret_memory(void **state)
+{
+    (void)state;
+    const struct api_token *tokens = world.api->tokens;
+    assert_int_not_equal(tokens[0].bytes[0], 0);
+    check_secret_memory(tokens, CONFIG_CLIENTS_MAX * sizeof *tokens);
+}
+
 #define EACH(test) cmocka_unit_test_setup_teardown(test, api_set_up, api_tear_down)
 
 int main(void)
@@ -458,6 +467,7 @@ int main(void)
         EACH(a_client_that_leaves_costs_nothing),
         EACH(a_job_is_shown_with_its_attempts),
         EACH(cancelling_says_what_it_could_stop),
+        EACH(tokens_lie_in_secret_memory),
         EACH(devices_are_put_shown_listed_and_removed),
         EACH(results_stream_lives_on_and_ends_at_shutdown),
         EACH(results_without_waiting_end_when_drained),

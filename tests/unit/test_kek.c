@@ -164,35 +164,13 @@ static void secret_memory_is_zero_and_its_own_pages(void **state)
     secret_free(NULL, 1);
 }
 
-/* There when the address or the thread sanitizer is: both make mlock() do nothing. */
-extern void __asan_init(void) __attribute__((weak)); /* NOLINT: the runtimes' own names */
-extern void __tsan_init(void) __attribute__((weak)); /* NOLINT */
-
-/* Locked and left out of core dumps, as the kernel sees it. */
 static void secret_memory_is_locked_and_not_dumped(void **state)
 {
     (void)state;
     struct fault fault = { .text = "" };
     uint8_t *secret = secret_alloc(5000, &fault);
     assert_non_null(secret);
-    FILE *maps = fopen("/proc/self/smaps", "r");
-    assert_non_null(maps);
-    char line[512];
-    uintptr_t at = (uintptr_t)secret;
-    bool inside = false, found = false;
-    while (fgets(line, sizeof line, maps) != NULL) {
-        char *after;
-        unsigned long begin = strtoul(line, &after, 16); /* BEGIN-END: neighbours are joined */
-        if (after != line && *after == '-')
-            inside = begin <= at && at + 5000 <= strtoul(after + 1, NULL, 16);
-        if (inside && strncmp(line, "VmFlags:", 8) == 0) {
-            found = true;
-            assert_true(__asan_init != NULL || __tsan_init != NULL || strstr(line, " lo") != NULL);
-            assert_non_null(strstr(line, " dd"));
-        }
-    }
-    fclose(maps);
-    assert_true(found);
+    check_secret_memory(secret, 5000);
     secret_free(secret, 5000);
 }
 

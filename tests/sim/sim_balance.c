@@ -307,6 +307,33 @@ static void stalled_store_holds_everything_back_and_loses_nothing(void **state)
     }
 }
 
+/* Control waits for room at the store with as many durable jobs as that channel holds; the worker's
+ * channel is full of jobs whose device is gone, and each of them needs a message to the store to end.
+ * Jobs must leave room for those. */
+static void refused_jobs_end_while_others_fill_control(void **state)
+{
+    (void)state;
+    enum { GONE = 0, GONE_JOBS = 3900 };
+    struct world_options options = world_options_default(61, 100);
+    options.job_max = 3 * GONE_JOBS;
+    struct world *world = world_create(&options);
+    struct control *control = &world->topology->control;
+    world->workers_stall = true;
+    while (world->job_count < GONE_JOBS)
+        world_submit(world, GONE, GET_DATA, HOUR_S, 1);
+    assert_true(world_run(world, 60 * WORLD_SECOND, world_all_accepted));
+    assert_int_equal(channel_room(control->to_worker[0]), 0);
+    assert_int_equal(world_remove(world, GONE), ERR_OK);
+    for (uint32_t i = 0; control_has_room(control); i++)
+        world_submit(world, 1 + i % 99, GET_DATA, HOUR_S, 1);
+    assert_true(world_run(world, 60 * WORLD_SECOND, world_all_accepted));
+    world->workers_stall = false;
+    story_finish_home(world);
+    for (uint32_t i = 0; i < world->job_count; i++)
+        assert_int_equal(world->jobs[i].outcome, i < GONE_JOBS ? JOB_FAILED : JOB_EXECUTED);
+    world_destroy(world);
+}
+
 static void fewer_segments_and_entries_than_before_the_restart_lose_nothing(void **state)
 {
     (void)state;
@@ -348,6 +375,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(device_removed_in_flight_ends_its_jobs_truly),
         cmocka_unit_test(expired_jobs_leave_room_for_others),
         cmocka_unit_test(stalled_store_holds_everything_back_and_loses_nothing),
+        cmocka_unit_test(refused_jobs_end_while_others_fill_control),
         cmocka_unit_test(fewer_segments_and_entries_than_before_the_restart_lose_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -138,7 +138,7 @@ static bool everybody_turns(struct world *world)
         world->store_turns--;
     }
     alloc_trap_arm();
-    for (uint32_t w = 0; w < t->worker_count; w++)
+    for (uint32_t w = 0; w < t->worker_count && !world->workers_stall; w++)
         busy |= worker_turn(t->workers[w], now_ns, ms);
     if (t->control.is_open)
         for (uint32_t e = 0; e < t->edge_count; e++)

@@ -78,6 +78,7 @@ struct world {
     struct world_job *jobs;
     uint32_t job_count;
     uint64_t looks;       /* at the clock within turns, since time went on: a microsecond each */
+    bool workers_stall;   /* take and answer nothing */
     bool store_stalls;    /* the disk takes nothing, and answers nothing */
     uint32_t store_turns; /* but for so many turns that do something */
     uint32_t answered;    /* of the last operations */

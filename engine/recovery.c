@@ -4,6 +4,7 @@
 #include "engine/downlink/downlink.h"
 #include "engine/store/query.h"
 #include "engine/topology.h"
+#include "io/smpp/smpp_receipt.h"
 
 #include <stdlib.h>
 
@@ -38,8 +39,9 @@ void recovery_destroy(struct recovery *recovery)
 /* ---- Open commands ----------------------------------------------------------------------------- */
 
 struct taken {
+    uint64_t now_ms;
     uint8_t attempt; /* the last one written */
-    uint16_t parts;  /* of it, that the SMSC accepted */
+    uint16_t parts;  /* that the SMSC accepted, of whichever attempt, and may still deliver */
     uint8_t part_count;
     uint64_t validity_ms;
 };
@@ -48,11 +50,15 @@ static enum err attempt_see(void *arg, const struct record_attempt *attempt)
 {
     struct taken *taken = arg;
     if (attempt->attempt > taken->attempt)
-        *taken = (struct taken){ .attempt = attempt->attempt };
+        taken->attempt = attempt->attempt;
     taken->part_count = attempt->part_count;
-    if (attempt->status == 0 && attempt->part < 16) {
+    bool is_dead =
+        attempt->validity_ms <= taken->now_ms ||
+        (attempt->state != SMPP_DELIVERED && smpp_state_is_final((enum smpp_state)attempt->state));
+    if (attempt->status == 0 && attempt->part < 16 && !is_dead) {
         taken->parts |= (uint16_t)(1u << attempt->part);
-        taken->validity_ms = attempt->validity_ms;
+        if (attempt->validity_ms > taken->validity_ms)
+            taken->validity_ms = attempt->validity_ms;
     }
     return ERR_OK;
 }
@@ -89,7 +95,7 @@ static enum err command_resume(void *arg, const struct record_command *command)
     if (channel_room(control->to_worker[worker]) < command->job_count + 1u)
         return ERR_FULL; /* goes on next turn */
     recovery->after = command->id;
-    struct taken taken = { 0 };
+    struct taken taken = { .now_ms = control->now_ms };
     enum err err = query_attempts(recovery->txn, command->id, attempt_see, &taken);
     if (err != ERR_OK)
         log_error("recovery", "attempts of job %lu cannot be read: %s; its octets are sent again",
@@ -111,6 +117,7 @@ static enum err command_resume(void *arg, const struct record_command *command)
     msg->flags = taken.part_count > 0 && taken.parts == all ? RESUME_TAKEN : 0;
     if (stopped)
         msg->flags |= RESUME_STOPPED;
+    msg->status = taken.parts;
     msg->attempt = taken.attempt;
     msg->expiry_ms = taken.validity_ms;
     struct writer w = msg_writer(msg);

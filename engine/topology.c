@@ -382,6 +382,7 @@ static enum err control_make(struct topology *topology, const struct topology_op
     control->kek = topology->control_kek;
     control->lanes = topology->control_lanes;
     control->clock = options->clock;
+    control->now_ms = options->wall_ms;
     control->to_store = topology->control_to_store;
     control->worker_count = topology->worker_count;
     for (uint32_t w = 0; w < topology->worker_count; w++)

@@ -92,13 +92,15 @@ struct session {
     bool compact;
     bool is_command; /* the fields from command_id on are those of a sealed command */
     uint8_t part_count, parts_home;
-    uint16_t parts_taken, parts_delivered; /* bit per part, of this attempt */
+    uint16_t parts_taken, parts_delivered; /* bit per part: the SMSC has it, of this attempt or the
+                                              one that this completes */
+    uint8_t attempt_of[WORKER_PARTS_MAX];  /* which of them took the part */
     uint16_t parts_left;                   /* of any attempt: the SMSC may hold it */
     enum err refusal;                      /* the worst of this attempt's parts */
     bool refused_for_good;
     uint16_t concat_ref;
     uint8_t ref_bits;
-    uint64_t validity_ms; /* of this attempt */
+    uint64_t validity_ms; /* the last of the parts taken */
     uint64_t since_ns;    /* see downlink/elapsed.c */
     uint64_t asked_ns;
     uint64_t id_keys[WORKER_PARTS_MAX];   /* smpp_id_key of each part of this attempt */

@@ -173,9 +173,13 @@ static enum err resume(struct worker *worker, const struct msg *msg)
         .left = true,
         .held = true,
         .por_status = RECORD_POR_NONE,
-        .dead_ms = msg->expiry_ms,
+        .dead_ms = taken ? msg->expiry_ms : 0,
         .expiry_ms = command.expiry_ms,
     };
+    session->parts_taken = (uint16_t)msg->status;
+    session->validity_ms = msg->expiry_ms;
+    for (uint8_t part = 0; part < WORKER_PARTS_MAX; part++)
+        session->attempt_of[part] = msg->attempt;
     uint64_t wake_ms = taken ? msg->expiry_ms : worker->core.wall_ms;
     if (stopped || wake_ms > command.expiry_ms)
         wake_ms = command.expiry_ms;

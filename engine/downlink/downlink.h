@@ -10,8 +10,8 @@
 #define ADMIT_IN_FLIGHT 0x02 /* at start: part of the command that MSG_RESUME will bring */
 #define ADMIT_STOPPED 0x04   /* at start: cancelled on its way into flight; nothing left */
 
-/* Flags of MSG_RESUME. */
-#define RESUME_TAKEN 0x01   /* the SMSC took every segment before the end; expiry_ms: their life */
+/* Flags of MSG_RESUME; status: the parts that the SMSC holds, expiry_ms: until when. */
+#define RESUME_TAKEN 0x01   /* all of them */
 #define RESUME_STOPPED 0x02 /* cancelled: an answer may come, its octets are not sent again */
 
 /* Takes jobs, cancellations and, at start, open commands and unconsumed uplink records from control.

@@ -244,7 +244,7 @@ static void take_off(struct worker *worker, struct session *session, const struc
     session->command_id = entry->job_id;
     session->is_command = true;
     bool held = (entry->flags & WAITING_HELD) != 0;
-    session->parts_left = 0;
+    session->parts_left = session->parts_taken = 0;
     session->now.attempt = 0;
     session->now.attempts_max =
         job->attempts_max != 0 ? job->attempts_max : (uint8_t)worker->config->jobs.attempts_max;

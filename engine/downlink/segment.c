@@ -3,16 +3,27 @@
 #include "engine/downlink/downlink.h"
 #include "engine/uplink/uplink.h"
 
+/* The SMSC took some parts of the last attempt and refused others: the latter complete it while the
+ * former live. A whole repetition waits until they are dead (design §4 "Effectively once"). */
+static bool completes_the_last(const struct worker *worker, const struct session *session)
+{
+    uint16_t all = (uint16_t)((1u << session->part_count) - 1);
+    return session->parts_taken != 0 && session->parts_taken != all &&
+           session->validity_ms > worker->core.wall_ms;
+}
+
 static void attempt_begin(struct worker *worker, struct session *session)
 {
     receipts_forget(worker, session);
     session->epoch++; /* what is still under way of an earlier attempt is a stranger */
-    session->parts_home = 0;
-    session->parts_taken = session->parts_delivered = 0;
     session->refusal = ERR_OK;
     session->refused_for_good = false;
-    session->validity_ms = worker->core.wall_ms; /* the edge tells, part by part */
-    memset(session->id_keys, 0, sizeof session->id_keys);
+    if (!completes_the_last(worker, session)) {
+        session->parts_taken = session->parts_delivered = 0;
+        session->validity_ms = worker->core.wall_ms; /* the edge tells, part by part */
+        memset(session->id_keys, 0, sizeof session->id_keys);
+    }
+    session->parts_home = (uint8_t)__builtin_popcount(session->parts_taken);
     if (session->now.attempt > 1)
         counter_add(&worker->counters.commands_repeated, 1);
 }
@@ -75,9 +86,12 @@ static void frame_one(struct worker *worker, const struct msg *durable)
     }
     session->credits = 0;
     attempt_begin(worker, session);
+    uint16_t taken = session->parts_taken;
+    account->credits += session->parts_home;
+    counter_add(&worker->counters.segments_sent, session->part_count - session->parts_home);
     for (uint8_t part = 0; part < session->part_count; part++)
-        part_push(worker, session, command.packet, part);
-    counter_add(&worker->counters.segments_sent, session->part_count);
+        if ((taken & 1u << part) == 0)
+            part_push(worker, session, command.packet, part);
 }
 
 void downlink_segment(struct worker *worker)

@@ -56,12 +56,14 @@ static void sent_one(struct worker *worker, const struct msg *msg)
     if (session->epoch != (uint32_t)msg->cookie || !session->is_command)
         return; /* answered meanwhile */
     session->parts_home++;
-    if (msg->validity_ms > session->validity_ms)
-        session->validity_ms = msg->validity_ms;
-    if (msg->err == ERR_OK || (msg->flags & SEND_LEFT))
+    if (msg->err == ERR_OK || (msg->flags & SEND_LEFT)) {
         session->parts_left |= (uint16_t)(1u << msg->part);
+        if (msg->validity_ms > session->validity_ms)
+            session->validity_ms = msg->validity_ms;
+    }
     if (msg->err == ERR_OK) {
         session->parts_taken |= (uint16_t)(1u << msg->part);
+        session->attempt_of[msg->part] = msg->attempt;
         session->id_keys[msg->part] = smpp_id_key(msg_body(msg));
     } else {
         session->refusal = (enum err)msg->err;

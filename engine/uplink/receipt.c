@@ -29,7 +29,7 @@ static void receipt_record(struct worker *worker, const struct session *session,
 {
     struct record_attempt attempt = {
         .job_id = session->command_id,
-        .attempt = session->now.attempt,
+        .attempt = session->attempt_of[part],
         .part = part,
         .part_count = session->part_count,
         .state = (uint8_t)msg->status,
@@ -48,6 +48,10 @@ static void receipt_apply(struct worker *worker, struct session *session, uint8_
     receipt_record(worker, session, part, msg);
     if (!smpp_state_is_final((enum smpp_state)msg->status))
         return;
+    if (msg->status != SMPP_DELIVERED && session->now.state != SESSION_AWAIT_POR) {
+        session->parts_taken &= (uint16_t) ~(1u << part); /* goes again with those refused */
+        return;
+    }
     if (msg->status != SMPP_DELIVERED) {
         session_event(worker, session,
                       (struct session_input){ .event = EVENT_UNDELIVERED, .reason = ERR_REFUSED },
@@ -106,7 +110,7 @@ void receipts_rematch(struct worker *worker, struct session *session)
         session->early[i] = NULL;
         if (msg == NULL)
             continue;
-        if (session->now.state != SESSION_AWAIT_POR || receipt_find(worker, session, msg) != ERR_OK)
+        if (!session->is_command || receipt_find(worker, session, msg) != ERR_OK)
             core_drop(&worker->core, STAGE_RECEIPT, ERR_UNKNOWN);
         receipt_home(worker, msg);
     }

@@ -164,7 +164,7 @@ int main(int argc, char **argv)
     uint32_t devices = devices_wanted();
     uint32_t flight = devices < 100000 ? devices : 100000;
     struct path_rig *rig =
-        path_rig_create(devices, flight, getenv("STARLING_BENCH_HUGEPAGES") != NULL, &fault);
+        path_rig_create(devices, flight, 20000, getenv("STARLING_BENCH_HUGEPAGES") != NULL, &fault);
     if (rig == NULL) {
         fprintf(stderr, "bench-path: %s\n", fault.text);
         return 1;

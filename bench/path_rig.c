@@ -17,7 +17,6 @@
 #define SMSC_PORT 2775u
 #define EPOCH_MS 1795000000000ull /* a day in November 2026 */
 #define MS 1000000ull
-#define TRAVEL_MS 20000u /* each way between SMSC and card */
 #define JOB_LIFE_MS (24u * 3600000u)
 
 /* ---- What the rig is made of ------------------------------------------------------------------- */
@@ -111,7 +110,7 @@ static struct fleet_config fleet_settings_of(const struct path_rig *rig)
     struct fleet_config config = fleet_config_default();
     config.device_count = rig->device_count;
     config.epoch_s = EPOCH_MS / 1000;
-    config.delay_ms = TRAVEL_MS;
+    config.delay_ms = rig->travel_ms;
     config.deliver_window = PATH_CHUNK;
     config.deliver_timeout_ms = 3600000;
     return config;
@@ -175,9 +174,14 @@ static void shuffle(struct path_rig *rig)
 
 /* ---- Turns ------------------------------------------------------------------------------------- */
 
+uint64_t path_wall_ms(uint64_t now_ns)
+{
+    return EPOCH_MS + now_ns / MS;
+}
+
 static uint64_t wall_ms(const struct path_rig *rig)
 {
-    return EPOCH_MS + rig->now_ns / MS;
+    return path_wall_ms(rig->now_ns);
 }
 
 /* Until nothing is left to do; timed when the row asks for workers. */
@@ -242,13 +246,16 @@ static void store_journal(struct path_rig *rig)
 {
     struct msg *msgs[MSG_BURST];
     uint32_t count;
-    while ((count = channel_receive(rig->worker->journal, msgs, MSG_BURST)) > 0)
+    while ((count = channel_receive(rig->worker->journal, msgs, MSG_BURST)) > 0) {
+        uint64_t stamp_ns = clock_within_ns(&rig->clock, 0);
         for (uint32_t i = 0; i < count; i++) {
             ASSERT(msgs[i]->kind != MSG_BLOCK); /* the blocks taken at start last for years */
             if (msgs[i]->kind == MSG_FETCH_JOB)
                 job_fetched(rig, msgs[i]);
+            msgs[i]->stamp_ns = stamp_ns;
             channel_return(rig->worker->journal, msgs[i]);
         }
+    }
     channel_flush_consumer(rig->worker->journal);
 }
 
@@ -286,7 +293,7 @@ static uint32_t store_uplinks(struct path_rig *rig)
 
 /* ---- The four movements ------------------------------------------------------------------------ */
 
-static void control_admits(struct path_rig *rig, uint32_t jobs)
+uint32_t path_admit(struct path_rig *rig, uint32_t jobs, uint64_t now_ns, const uint64_t since_ns[])
 {
     struct channel *to_worker = rig->worker->from_control;
     struct msg *home[MSG_BURST];
@@ -296,26 +303,30 @@ static void control_admits(struct path_rig *rig, uint32_t jobs)
             ASSERT(home[i]->err == ERR_OK);
             channel_untake(to_worker, home[i]);
         }
+    uint32_t room = channel_room(to_worker);
+    jobs = jobs < room ? jobs : room;
     for (uint32_t i = 0; i < jobs; i++) {
         struct msg *msg = channel_take(to_worker);
-        ASSERT(msg != NULL);
         msg->kind = MSG_ADMIT;
         msg->id = ++rig->job_id;
         fleet_eid(rig->order[rig->at], &msg->eid);
         msg->priority = 1;
-        msg->value = wall_ms(rig);
-        msg->expiry_ms = wall_ms(rig) + JOB_LIFE_MS;
+        msg->value = path_wall_ms(now_ns);
+        msg->expiry_ms = path_wall_ms(now_ns) + JOB_LIFE_MS;
+        msg->stamp_ns = since_ns != NULL ? since_ns[i] : 0;
         channel_push(to_worker, msg);
         rig->at = (rig->at + 1) % rig->device_count;
     }
     channel_flush_producer(to_worker);
-    rig->in_flight += jobs;
+    return jobs;
 }
 
 void path_submit(struct path_rig *rig, uint32_t count)
 {
     uint64_t wanted = counter_read(&rig->edge->counters.submits) + count;
-    control_admits(rig, count);
+    uint32_t admitted = path_admit(rig, count, rig->now_ns, NULL);
+    ASSERT(admitted == count);
+    rig->in_flight += count;
     turn_worker(rig); /* admit, stand in line, ask for scripts */
     store_journal(rig);
     turn_worker(rig); /* plan, seal, journal */
@@ -358,9 +369,9 @@ void path_wait(struct path_rig *rig)
     struct bench *bench = rig->bench;
     rig->bench = NULL;
     settle(rig);
-    rig->now_ns += TRAVEL_MS * MS;
+    rig->now_ns += rig->travel_ms * MS;
     fleet_tick(rig->fleet, rig->now_ns); /* commands reach their cards, which run them */
-    rig->now_ns += (TRAVEL_MS + 1000) * MS;
+    rig->now_ns += (rig->travel_ms + 1000) * MS;
     turn_worker(rig); /* the wheel has come so far */
     turn_edge(rig);
     fleet_tick(rig->fleet, rig->now_ns);
@@ -381,6 +392,19 @@ void path_answer(struct path_rig *rig)
     }
 }
 
+void path_journal(struct path_rig *rig)
+{
+    store_journal(rig);
+}
+
+void path_serve(struct path_rig *rig, uint64_t now_ns)
+{
+    rig->now_ns = now_ns;
+    store_uplinks(rig);
+    store_results(rig);
+    turn_far(rig);
+}
+
 /* ---- Lifetime ---------------------------------------------------------------------------------- */
 
 static bool bind(struct path_rig *rig)
@@ -395,14 +419,15 @@ static bool bind(struct path_rig *rig)
     return false;
 }
 
-struct path_rig *path_rig_create(uint32_t device_count, uint32_t flight_count, bool hugepages,
-                                 struct fault *fault)
+struct path_rig *path_rig_create(uint32_t device_count, uint32_t flight_count, uint32_t travel_ms,
+                                 bool hugepages, struct fault *fault)
 {
     struct path_rig *rig = calloc(1, sizeof *rig);
     uint32_t *order = calloc(device_count, sizeof *order);
     ASSERT(rig != NULL && order != NULL);
     *rig = (struct path_rig){ .device_count = device_count,
                               .flight_count = flight_count,
+                              .travel_ms = travel_ms,
                               .now_ns = 1000 * MS,
                               .dir = temp_dir_make(),
                               .store = temp_dir_make(),

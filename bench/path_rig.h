@@ -20,7 +20,9 @@ struct path_rig {
     uint32_t device_count;
     uint32_t
         flight_count; /* devices under way at once: that many sessions are cold when answers come */
+    uint32_t travel_ms; /* each way between SMSC and card */
     uint64_t now_ns;
+    struct clock clock; /* none: virtual time */
     struct temp_dir dir, store;
     char kek[96], password[96];
     struct config config;
@@ -47,8 +49,8 @@ struct path_rig {
 };
 
 /* Starts EAL. NULL with a fault. */
-struct path_rig *path_rig_create(uint32_t device_count, uint32_t flight_count, bool hugepages,
-                                 struct fault *fault);
+struct path_rig *path_rig_create(uint32_t device_count, uint32_t flight_count, uint32_t travel_ms,
+                                 bool hugepages, struct fault *fault);
 void path_rig_destroy(struct path_rig *rig);
 
 /* So many jobs, at most PATH_CHUNK, from control to octets at the port. Untimed when `bench` of the
@@ -60,5 +62,15 @@ void path_accept(struct path_rig *rig);
 void path_wait(struct path_rig *rig);
 /* The next PATH_CHUNK deliver_sm, from octets to results at the store and deliver_sm_resp. */
 void path_answer(struct path_rig *rig);
+
+/* For bench_latency, whose engine turns in a thread of its own: jobs to the worker's ring, by that
+ * thread, stamped; at most as many as there is room for. And what store and far end have to do by now,
+ * by the other. */
+uint32_t path_admit(struct path_rig *rig, uint32_t jobs, uint64_t now_ns,
+                    const uint64_t since_ns[]);
+void path_journal(struct path_rig *rig);
+void path_serve(struct path_rig *rig, uint64_t now_ns);
+/* The wall clock of the rig's world. */
+uint64_t path_wall_ms(uint64_t now_ns);
 
 #endif

@@ -10,6 +10,8 @@
 
 #define PORT_TX_TCP_CHECKSUM 0x1u /* fills TCP's checksum when the frame's flags ask for it */
 #define PORT_RX_TCP_CHECKSUM 0x2u /* frames carry a verdict on TCP's checksum in their flags */
+#define PORT_TX_UDP_CHECKSUM 0x4u
+#define PORT_RX_UDP_CHECKSUM 0x8u
 
 struct port;
 

@@ -1,10 +1,8 @@
-/* ARP and the table of neighbours: buckets of a few entries, the least used giving way. */
+/* ARP packets, in and out. */
 #include "io/net/arp.h"
 
+#include "io/net/ip4.h"
 #include "io/net/net_state.h"
-#include "io/net/siphash.h"
-
-#include <rte_malloc.h>
 
 #define ARP_HTYPE_ETHERNET 1
 
@@ -40,84 +38,6 @@ void arp_packet_write(struct writer *out, const struct arp_packet *packet)
     writer_u32(out, packet->target_addr);
 }
 
-bool arp_init(struct net *net)
-{
-    struct arp_table *table = &net->arp;
-    table->bucket_count = 1;
-    while (table->bucket_count * ARP_WAYS < net->config.neighbour_cap)
-        table->bucket_count *= 2;
-    table->neighbours =
-        rte_zmalloc_socket("neighbours", table->bucket_count * ARP_WAYS * sizeof(struct neighbour),
-                           CACHE_LINE, net->config.numa_node);
-    return table->neighbours != NULL;
-}
-
-/* Frees an entry and what waited for it. */
-static void neighbour_clear(struct net *net, struct neighbour *neighbour, enum net_counter which)
-{
-    for (uint32_t i = 0; i < neighbour->queue_count; i++)
-        net_drop(net, neighbour->queue[i], which);
-    wheel_disarm(&net->wheel, &neighbour->timer);
-    *neighbour = (struct neighbour){ .state = NEIGHBOUR_FREE };
-}
-
-void arp_fini(struct net *net)
-{
-    if (net->arp.neighbours == NULL)
-        return;
-    for (uint32_t i = 0; i < net->arp.bucket_count * ARP_WAYS; i++)
-        neighbour_clear(net, &net->arp.neighbours[i], NET_ARP_UNRESOLVED);
-    rte_free(net->arp.neighbours);
-}
-
-static struct neighbour *bucket_of(const struct net *net, uint32_t addr)
-{
-    const uint64_t word = addr;
-    uint64_t hash = siphash_words(net->config.seed, &word, 1, 1, 3);
-    return &net->arp.neighbours[(hash & (net->arp.bucket_count - 1)) * ARP_WAYS];
-}
-
-static struct neighbour *neighbour_find(const struct net *net, uint32_t addr)
-{
-    struct neighbour *bucket = bucket_of(net, addr);
-    for (uint32_t i = 0; i < ARP_WAYS; i++)
-        if (bucket[i].state != NEIGHBOUR_FREE && bucket[i].addr == addr)
-            return &bucket[i];
-    return NULL;
-}
-
-/* A free entry, or the one longest unused that nothing waits for; NULL when all are waited for. */
-static struct neighbour *neighbour_take(struct net *net, uint32_t addr, uint64_t now_ns)
-{
-    struct neighbour *bucket = bucket_of(net, addr);
-    struct neighbour *best = NULL;
-    for (uint32_t i = 0; i < ARP_WAYS; i++) {
-        if (bucket[i].state == NEIGHBOUR_ASKED)
-            continue;
-        if (best == NULL || bucket[i].state == NEIGHBOUR_FREE ||
-            (best->state != NEIGHBOUR_FREE && bucket[i].used_ns < best->used_ns))
-            best = &bucket[i];
-    }
-    if (best == NULL)
-        return NULL;
-    neighbour_clear(net, best, NET_ARP_UNRESOLVED);
-    best->addr = addr;
-    best->used_ns = now_ns;
-    best->timer.kind = NET_TIMER_NEIGHBOUR;
-    return best;
-}
-
-static void frame_address(struct net *net, struct rte_mbuf *frame, const uint8_t *mac,
-                          uint16_t type)
-{
-    struct eth_header header = { .type = type };
-    memcpy(header.dst, mac, ETH_ADDR_LEN);
-    memcpy(header.src, net->port->mac, ETH_ADDR_LEN);
-    struct writer w = frame_prepend(frame, ETH_HEADER_LEN);
-    eth_header_write(&w, &header);
-    net_tx(net, frame);
-}
-
 static void packet_send(struct net *net, const struct arp_packet *packet, const uint8_t *mac)
 {
     struct rte_mbuf *frame = net_frame_take(net);
@@ -125,35 +45,20 @@ static void packet_send(struct net *net, const struct arp_packet *packet, const 
         return;
     struct writer w = frame_append(frame, ARP_LEN);
     arp_packet_write(&w, packet);
-    frame_address(net, frame, mac, ETH_TYPE_ARP);
+    net_tx_to(net, frame, mac, ETH_TYPE_ARP);
 }
 
-/* Asks for a neighbour, and again in a second. */
-static void neighbour_ask(struct net *net, struct neighbour *neighbour, uint64_t now_ns)
+void arp_ask(struct net *net, uint32_t addr, const uint8_t *mac)
 {
     struct arp_packet packet = { .oper = ARP_REQUEST,
                                  .sender_addr = ip_v4(net->config.addr4),
-                                 .target_addr = neighbour->addr };
+                                 .target_addr = addr };
     memcpy(packet.sender_mac, net->port->mac, ETH_ADDR_LEN);
-    packet_send(net, &packet, eth_broadcast);
+    packet_send(net, &packet, mac != NULL ? mac : eth_broadcast);
     net_count(net, NET_ARP_REQUESTS_OUT);
-    neighbour->tries++;
-    wheel_arm(&net->wheel, &neighbour->timer, now_ns + ARP_RETRY_NS);
 }
 
-static void neighbour_learn(struct net *net, struct neighbour *neighbour, const uint8_t *mac,
-                            uint64_t now_ns)
-{
-    memcpy(neighbour->mac, mac, ETH_ADDR_LEN);
-    neighbour->state = NEIGHBOUR_KNOWN;
-    neighbour->tries = 0;
-    wheel_arm(&net->wheel, &neighbour->timer, now_ns + ARP_KNOWN_NS);
-    for (uint32_t i = 0; i < neighbour->queue_count; i++)
-        frame_address(net, neighbour->queue[i], mac, ETH_TYPE_IP4);
-    neighbour->queue_count = 0;
-}
-
-static void arp_answer(struct net *net, const struct arp_packet *request)
+static void answer(struct net *net, const struct arp_packet *request)
 {
     struct arp_packet reply = { .oper = ARP_REPLY,
                                 .sender_addr = ip_v4(net->config.addr4),
@@ -163,33 +68,37 @@ static void arp_answer(struct net *net, const struct arp_packet *request)
     packet_send(net, &reply, request->sender_mac);
 }
 
+static bool is_station(const struct net *net, uint32_t addr)
+{
+    return ip4_on_link(net, addr) || ip_equal(ip_addr_v4(addr), net->config.gateway4);
+}
+
 /* What the packet is counted as. */
 static enum net_counter arp_step(struct net *net, const struct arp_packet *packet, uint64_t now_ns)
 {
+    if (ip_is_none(net->config.addr4))
+        return NET_ARP_FOREIGN;
     if (eth_is_group(packet->sender_mac))
         return NET_ARP_MALFORMED;
     if (packet->sender_addr == ip_v4(net->config.addr4))
         return NET_ARP_CONFLICT;
     bool to_us = packet->target_addr == ip_v4(net->config.addr4);
     bool request = packet->oper == ARP_REQUEST;
-
-    /* RFC 826: whoever is known is updated by any packet; only who asks for us is added. */
-    struct neighbour *neighbour = NULL;
-    if (packet->sender_addr != 0) /* 0: a probe (RFC 5227), to be answered, not learned */
-        neighbour = neighbour_find(net, packet->sender_addr);
-    if (neighbour != NULL)
-        neighbour_learn(net, neighbour, packet->sender_mac, now_ns);
+    enum neighbour_word word = !to_us    ? NEIGHBOUR_ANNOUNCES
+                               : request ? NEIGHBOUR_ASKS_US
+                                         : NEIGHBOUR_ANSWERS;
+    /* A probe (RFC 5227) says nothing of its sender; nor does one that claims to be off the link. */
+    enum neighbour_heard heard = NEIGHBOUR_UNASKED;
+    if (packet->sender_addr != 0 && is_station(net, packet->sender_addr))
+        heard =
+            neighbour_hear(net, ip_addr_v4(packet->sender_addr), packet->sender_mac, word, now_ns);
     if (!to_us)
         return NET_ARP_FOREIGN;
-    if (!request)
-        return neighbour != NULL ? NET_ARP_REPLIES_IN : NET_ARP_UNASKED;
-    if (neighbour == NULL && packet->sender_addr != 0) {
-        neighbour = neighbour_take(net, packet->sender_addr, now_ns);
-        if (neighbour != NULL)
-            neighbour_learn(net, neighbour, packet->sender_mac, now_ns);
+    if (request) {
+        answer(net, packet);
+        return NET_ARP_REQUESTS_IN;
     }
-    arp_answer(net, packet);
-    return NET_ARP_REQUESTS_IN;
+    return heard == NEIGHBOUR_TAKEN ? NET_ARP_REPLIES_IN : NET_ARP_UNASKED;
 }
 
 void arp_rx(struct net *net, struct rte_mbuf *frame, uint64_t now_ns)
@@ -200,65 +109,4 @@ void arp_rx(struct net *net, struct rte_mbuf *frame, uint64_t now_ns)
         return;
     }
     net_drop(net, frame, arp_step(net, &packet, now_ns));
-}
-
-static void neighbour_enqueue(struct net *net, struct neighbour *neighbour, struct rte_mbuf *frame)
-{
-    if (neighbour->queue_count == ARP_QUEUE) {
-        net_drop(net, neighbour->queue[0], NET_ARP_QUEUE_FULL);
-        memmove(&neighbour->queue[0], &neighbour->queue[1],
-                (ARP_QUEUE - 1) * sizeof neighbour->queue[0]);
-        neighbour->queue_count--;
-    }
-    neighbour->queue[neighbour->queue_count++] = frame;
-}
-
-void arp_send(struct net *net, struct rte_mbuf *frame, uint32_t addr, uint64_t now_ns)
-{
-    struct neighbour *neighbour = neighbour_find(net, addr);
-    if (neighbour == NULL) {
-        neighbour = neighbour_take(net, addr, now_ns);
-        if (neighbour == NULL) {
-            net_drop(net, frame, NET_ARP_FULL);
-            return;
-        }
-        neighbour->state = NEIGHBOUR_ASKED;
-        neighbour_ask(net, neighbour, now_ns);
-    }
-    neighbour->used_ns = now_ns;
-    if (neighbour->state == NEIGHBOUR_ASKED) {
-        neighbour_enqueue(net, neighbour, frame);
-        return;
-    }
-    if (neighbour->state == NEIGHBOUR_STALE) {
-        neighbour->state = NEIGHBOUR_PROBED;
-        neighbour_ask(net, neighbour, now_ns);
-    }
-    frame_address(net, frame, neighbour->mac, ETH_TYPE_IP4);
-}
-
-bool arp_known(const struct net *net, uint32_t addr)
-{
-    const struct neighbour *neighbour = neighbour_find(net, addr);
-    return neighbour != NULL && neighbour->state != NEIGHBOUR_ASKED;
-}
-
-void arp_doubt(struct net *net, uint32_t addr)
-{
-    struct neighbour *neighbour = neighbour_find(net, addr);
-    if (neighbour == NULL || neighbour->state != NEIGHBOUR_KNOWN)
-        return;
-    neighbour->state = NEIGHBOUR_STALE;
-    wheel_disarm(&net->wheel, &neighbour->timer);
-}
-
-void arp_timer(struct net *net, struct timer *timer, uint64_t now_ns)
-{
-    struct neighbour *neighbour = CONTAINER_OF(timer, struct neighbour, timer);
-    if (neighbour->state == NEIGHBOUR_KNOWN)
-        neighbour->state = NEIGHBOUR_STALE;
-    else if (neighbour->tries < ARP_TRIES)
-        neighbour_ask(net, neighbour, now_ns);
-    else
-        neighbour_clear(net, neighbour, NET_ARP_UNRESOLVED);
 }

@@ -9,6 +9,12 @@ enum err eth_header_read(struct span in, struct eth_header *out)
     reader_copy(&r, out->dst, ETH_ADDR_LEN);
     reader_copy(&r, out->src, ETH_ADDR_LEN);
     out->type = reader_u16(&r);
+    out->vlan = 0;
+    if (out->type == ETH_TYPE_TAG) {
+        out->vlan = reader_u16(&r) & ETH_VLAN_ID;
+        out->type = reader_u16(&r);
+    }
+    out->len = (uint8_t)(in.len - reader_left(&r));
     return r.err;
 }
 
@@ -16,5 +22,9 @@ void eth_header_write(struct writer *out, const struct eth_header *header)
 {
     writer_bytes(out, span_of(header->dst, ETH_ADDR_LEN));
     writer_bytes(out, span_of(header->src, ETH_ADDR_LEN));
+    if (header->vlan != 0) {
+        writer_u16(out, ETH_TYPE_TAG);
+        writer_u16(out, header->vlan);
+    }
     writer_u16(out, header->type);
 }

@@ -14,6 +14,8 @@
 
 #define IP_PROTOCOL_ICMP 1
 #define IP_PROTOCOL_TCP 6
+#define IP_PROTOCOL_UDP 17
+#define IP_PROTOCOL_ICMP6 58
 
 /* All zero: none. Compare by ip_equal. */
 struct ip_addr {

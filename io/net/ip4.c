@@ -4,6 +4,7 @@
 #include "io/net/checksum.h"
 #include "io/net/icmp.h"
 #include "io/net/net_state.h"
+#include "io/net/udp.h"
 #include "io/tcp/tcp_conn.h"
 
 #define IP4_VERSION 4
@@ -49,8 +50,10 @@ enum err ip4_header_read(struct span in, struct ip4_header *out)
     out->source_routed = false;
     if (r.err != ERR_OK)
         return r.err;
-    if (first >> 4 != IP4_VERSION || out->header_len < IP4_HEADER_LEN)
-        return ERR_MALFORMED;
+    if (first >> 4 != IP4_VERSION)
+        return ERR_UNSUPPORTED;
+    if (out->header_len < IP4_HEADER_LEN)
+        return ERR_RANGE;
     if (out->total_len < out->header_len || out->total_len > in.len)
         return ERR_LENGTH;
     if (!checksum_right(checksum_add(0, span_first(in, out->header_len))))
@@ -82,32 +85,16 @@ static uint32_t subnet_mask(const struct net *net)
     return (uint32_t)(0xffffffffull << (32 - net->config.prefix4));
 }
 
-static bool on_link(const struct net *net, uint32_t addr)
+bool ip4_on_link(const struct net *net, uint32_t addr)
 {
     return ((addr ^ ip_v4(net->config.addr4)) & subnet_mask(net)) == 0;
 }
 
-/* 0 when there is none. */
-static uint32_t next_hop(const struct net *net, uint32_t dst)
+struct ip_addr ip4_next_hop(const struct net *net, struct ip_addr dst)
 {
-    if (on_link(net, dst))
-        return dst;
-    return ip_is_none(net->config.gateway4) ? 0 : ip_v4(net->config.gateway4);
-}
-
-bool ip4_routed(const struct net *net, uint32_t dst)
-{
-    return next_hop(net, dst) != 0;
-}
-
-bool ip4_next_hop_known(const struct net *net, uint32_t dst)
-{
-    return arp_known(net, next_hop(net, dst));
-}
-
-void ip4_doubt(struct net *net, uint32_t dst)
-{
-    arp_doubt(net, next_hop(net, dst));
+    if (ip_is_none(net->config.addr4))
+        return (struct ip_addr){ { 0 } };
+    return ip4_on_link(net, ip_v4(dst)) ? dst : net->config.gateway4;
 }
 
 bool ip4_martian(const struct net *net, uint32_t src)
@@ -116,13 +103,14 @@ bool ip4_martian(const struct net *net, uint32_t src)
     if (net_part == 0 || net_part == 127 || net_part >= 224 || src == ip_v4(net->config.addr4))
         return true;
     uint32_t host_mask = ~subnet_mask(net);
-    return host_mask > 1 && on_link(net, src) && (src & host_mask) == host_mask;
+    uint32_t host = src & host_mask;
+    return host_mask > 1 && ip4_on_link(net, src) && (host == host_mask || host == 0);
 }
 
 /* What a sound header is dropped as; NET_COUNTER_COUNT when it is for us. */
-static enum net_counter ip4_refusal(const struct net *net, const struct ip4_header *header)
+static enum net_counter refusal_of(const struct net *net, const struct ip4_header *header)
 {
-    if (header->dst != ip_v4(net->config.addr4))
+    if (ip_is_none(net->config.addr4) || header->dst != ip_v4(net->config.addr4))
         return NET_IP4_FOREIGN; /* broadcasts too: we serve nothing by broadcast */
     if (ip4_martian(net, header->src))
         return NET_IP4_MARTIAN;
@@ -133,29 +121,51 @@ static enum net_counter ip4_refusal(const struct net *net, const struct ip4_head
     return NET_COUNTER_COUNT;
 }
 
+static enum net_counter unsound_counter(enum err err)
+{
+    switch ((int)err) {
+    case ERR_UNSUPPORTED:
+        return NET_IP4_VERSION;
+    case ERR_RANGE:
+        return NET_IP4_HEADER;
+    case ERR_LENGTH:
+        return NET_IP4_LENGTH;
+    case ERR_CHECKSUM:
+        return NET_IP4_CHECKSUM;
+    case ERR_MALFORMED:
+        return NET_IP4_OPTIONS;
+    default:
+        return NET_IP4_SHORT;
+    }
+}
+
 void ip4_rx(struct net *net, struct rte_mbuf *frame, uint64_t now_ns)
 {
     struct ip4_header header;
     enum err err = ip4_header_read(frame_bytes(frame), &header);
-    if (err != ERR_OK) {
-        net_drop(net, frame, err == ERR_CHECKSUM ? NET_IP4_CHECKSUM : NET_IP4_MALFORMED);
-        return;
-    }
-    enum net_counter refusal = ip4_refusal(net, &header);
+    enum net_counter refusal = err != ERR_OK ? unsound_counter(err) : refusal_of(net, &header);
     if (refusal != NET_COUNTER_COUNT) {
         net_drop(net, frame, refusal);
         return;
     }
     frame_trim(frame, header.total_len);
+    struct ip_in in = { .src = ip_addr_v4(header.src),
+                        .dst = ip_addr_v4(header.dst),
+                        .packet = frame_bytes(frame),
+                        .hop_limit = header.ttl };
     frame_strip(frame, header.header_len);
     switch (header.protocol) {
     case IP_PROTOCOL_TCP:
-        tcp_rx(net, frame, ip_addr_v4(header.src), now_ns);
+        tcp_rx(net, frame, in.src, now_ns);
+        return;
+    case IP_PROTOCOL_UDP:
+        udp_rx(net, frame, &in, now_ns);
         return;
     case IP_PROTOCOL_ICMP:
-        icmp_rx(net, frame, header.src, now_ns);
+        icmp_rx(net, frame, &in, now_ns);
         return;
     default:
+        icmp_refuse(net, &in, false, now_ns);
         net_drop(net, frame, NET_IP4_PROTOCOL);
     }
 }
@@ -163,8 +173,8 @@ void ip4_rx(struct net *net, struct rte_mbuf *frame, uint64_t now_ns)
 void ip4_send(struct net *net, struct rte_mbuf *frame, uint8_t protocol, uint32_t dst,
               uint64_t now_ns)
 {
-    uint32_t hop = next_hop(net, dst);
-    if (hop == 0) {
+    struct ip_addr hop = ip4_next_hop(net, ip_addr_v4(dst));
+    if (ip_is_none(hop)) {
         net_drop(net, frame, NET_IP4_NO_ROUTE);
         return;
     }
@@ -177,5 +187,5 @@ void ip4_send(struct net *net, struct rte_mbuf *frame, uint8_t protocol, uint32_
                                  .dst = dst };
     struct writer w = frame_prepend(frame, IP4_HEADER_LEN);
     ip4_header_write(&w, &header);
-    arp_send(net, frame, hop, now_ns);
+    neighbour_send(net, frame, hop, now_ns);
 }

@@ -31,7 +31,8 @@ struct ip4_header {
 #define IP4_FRAGMENTED 0x3fff /* MF or an offset */
 
 /* The header at the front of `in`, which holds all of total_len; later octets are padding.
- * ERR_SHORT, ERR_MALFORMED, ERR_LENGTH, ERR_CHECKSUM. */
+ * ERR_SHORT; ERR_UNSUPPORTED when the version is not 4; ERR_RANGE when the header's length is
+ * impossible; ERR_LENGTH, ERR_CHECKSUM; ERR_MALFORMED when an option is. */
 MUST_CHECK enum err ip4_header_read(struct span in, struct ip4_header *out);
 
 /* Twenty octets, checksum included; header_len and source_routed are not looked at. */
@@ -40,18 +41,14 @@ void ip4_header_write(struct writer *out, const struct ip4_header *header);
 /* A frame at its IPv4 header; takes the frame. */
 void ip4_rx(struct net *net, struct rte_mbuf *frame, uint64_t now_ns);
 
-/* Sends a frame at its transport header; takes the frame. */
+/* Sends a frame at its transport header, with DF; takes the frame. */
 void ip4_send(struct net *net, struct rte_mbuf *frame, uint8_t protocol, uint32_t dst,
               uint64_t now_ns);
 
-/* Whether there is a way to dst at all: the subnet or a gateway. */
-bool ip4_routed(const struct net *net, uint32_t dst);
+bool ip4_on_link(const struct net *net, uint32_t addr);
 
-/* Whether the next hop to dst has answered ARP. */
-bool ip4_next_hop_known(const struct net *net, uint32_t dst);
-
-/* What is sent to dst gets no answer: the next hop is asked for anew (RFC 1122 §3.3.1.4). */
-void ip4_doubt(struct net *net, uint32_t dst);
+/* None when there is no way. */
+struct ip_addr ip4_next_hop(const struct net *net, struct ip_addr dst);
 
 /* An address no packet may come from: 0/8, 127/8, multicast and above, our own, the subnet's
  * broadcast. */

@@ -2,38 +2,46 @@
 #include "io/net/ip_route.h"
 
 #include "io/net/ip4.h"
+#include "io/net/ip6.h"
 #include "io/net/net_state.h"
 
 struct ip_addr ip_source(const struct net *net, struct ip_addr peer)
 {
-    return ip_is_v4(peer) ? net->config.addr4 : (struct ip_addr){ { 0 } };
+    if (ip_is_v4(peer))
+        return net->config.addr4;
+    return ip6_is_link_local(peer) ? net->link_local : net->config.addr6;
+}
+
+static struct ip_addr next_hop(const struct net *net, struct ip_addr dst)
+{
+    return ip_is_v4(dst) ? ip4_next_hop(net, dst) : ip6_next_hop(net, dst);
 }
 
 bool ip_routed(const struct net *net, struct ip_addr dst)
 {
-    return ip_is_v4(dst) && ip4_routed(net, ip_v4(dst));
+    return !ip_is_none(next_hop(net, dst));
 }
 
 bool ip_next_hop_known(const struct net *net, struct ip_addr dst)
 {
-    return ip_is_v4(dst) && ip4_next_hop_known(net, ip_v4(dst));
+    return neighbour_known(net, next_hop(net, dst));
 }
 
 void ip_doubt(struct net *net, struct ip_addr dst)
 {
-    if (ip_is_v4(dst))
-        ip4_doubt(net, ip_v4(dst));
+    neighbour_doubt(net, next_hop(net, dst));
 }
 
 bool ip_martian(const struct net *net, struct ip_addr addr)
 {
-    return !ip_is_v4(addr) || ip4_martian(net, ip_v4(addr));
+    if (ip_is_v4(addr))
+        return ip4_martian(net, ip_v4(addr));
+    return !ip6_is_host(addr) || ip6_is_ours(net, addr);
 }
 
 uint8_t ip_overhead(struct ip_addr dst)
 {
-    (void)dst;
-    return IP4_HEADER_LEN;
+    return ip_is_v4(dst) ? IP4_HEADER_LEN : IP6_HEADER_LEN;
 }
 
 void ip_send(struct net *net, struct rte_mbuf *frame, uint8_t protocol, struct ip_addr dst,
@@ -42,5 +50,5 @@ void ip_send(struct net *net, struct rte_mbuf *frame, uint8_t protocol, struct i
     if (ip_is_v4(dst))
         ip4_send(net, frame, protocol, ip_v4(dst), now_ns);
     else
-        net_drop(net, frame, NET_IP4_NO_ROUTE);
+        ip6_send(net, frame, protocol, ip_source(net, dst), dst, now_ns);
 }

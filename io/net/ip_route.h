@@ -1,11 +1,23 @@
-/* The way to an address of either family: what TCP and UDP ask of IP. */
+/* The way to an address of either family, and a packet that came in: what TCP, UDP and ICMP share
+ * of IP. */
 #ifndef IO_NET_IP_ROUTE_H
 #define IO_NET_IP_ROUTE_H
 
+#include "base/span.h"
 #include "io/frame.h"
 #include "io/net/ip.h"
 
 struct net;
+
+/* A packet being received, for those above IP; valid while its frame is. */
+struct ip_in {
+    struct ip_addr src;
+    struct ip_addr dst;
+    struct span packet; /* from its IP header on, without padding */
+    uint8_t hop_limit;
+    bool group;      /* to more stations than ours: nothing is reported to its sender */
+    bool fragmented; /* with a fragment header, though whole */
+};
 
 /* Our address towards a peer; none when we have none of its family. */
 struct ip_addr ip_source(const struct net *net, struct ip_addr peer);

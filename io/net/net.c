@@ -1,9 +1,12 @@
 /* One edge's stack: memory, the turn's three calls, counters. */
 #include "io/net/net.h"
 
+#include "io/net/arp.h"
 #include "io/net/eth.h"
 #include "io/net/ip4.h"
+#include "io/net/ip6.h"
 #include "io/net/net_state.h"
+#include "io/net/udp.h"
 #include "io/tcp/tcp_conn.h"
 
 #include <rte_malloc.h>
@@ -11,6 +14,7 @@
 
 #define PREFETCH_AHEAD 4u
 #define MSS_MIN_MTU 576u
+#define MTU_MAX (FRAME_CAP - ETH_HEADER_LEN - ETH_TAG_LEN)
 #define SECOND_NS 1000000000u
 
 static void default_u32(uint32_t *value, uint32_t otherwise)
@@ -28,6 +32,8 @@ static struct net_config with_defaults(const struct net_config *given, const str
     default_u32(&config.half_open_cap, config.conn_cap / 4 + 1);
     default_u32(&config.listener_cap, 8);
     default_u32(&config.neighbour_cap, 256);
+    default_u32(&config.pmtu_cap, 1024);
+    default_u32(&config.udp_port_cap, 8);
     default_u32(&config.send_ref_cap, config.conn_cap * 16);
     default_u32(&config.held_cap, 4096);
     default_u32(&config.send_len_max, 262144);
@@ -43,17 +49,38 @@ static struct net_config with_defaults(const struct net_config *given, const str
     return config;
 }
 
+static bool addr4_sound(struct ip_addr addr)
+{
+    uint32_t addr4 = ip_v4(addr);
+    return ip_is_v4(addr) && addr4 >> 24 != 0 && addr4 >> 28 < 0xe && addr4 >> 24 != 127;
+}
+
+static bool prefix_sound(struct ip_addr addr, uint8_t len, uint8_t most)
+{
+    return ip_is_none(addr) || (len >= 1 && len <= most);
+}
+
 static bool config_sound(const struct net_config *config, struct fault *fault)
 {
-    uint32_t addr4 = ip_v4(config->addr4);
     char text[IP_TEXT_CAP];
-    if (!ip_is_v4(config->addr4) || addr4 == 0 || addr4 >> 28 >= 0xe || addr4 >> 24 == 127)
+    bool six = !ip_is_none(config->addr6);
+    if (!six && ip_is_none(config->addr4))
+        fault_set(fault, "no address: one of either family is needed");
+    else if (!ip_is_none(config->addr4) && !addr4_sound(config->addr4))
         fault_set(fault, "address %s: not a host's address", ip_write(config->addr4, text));
-    else if (config->prefix4 < 1 || config->prefix4 > 32)
+    else if (six && (!ip6_is_host(config->addr6) || ip6_is_link_local(config->addr6)))
+        fault_set(fault, "address6 %s: not a host's address beyond its link",
+                  ip_write(config->addr6, text));
+    else if (!prefix_sound(config->addr4, config->prefix4, 32))
         fault_set(fault, "prefix length %u: must be 1 to 32", config->prefix4);
-    else if (config->mtu < MSS_MIN_MTU || config->mtu > FRAME_CAP - ETH_HEADER_LEN)
-        fault_set(fault, "MTU %u: must be %u to %u", config->mtu, MSS_MIN_MTU,
-                  FRAME_CAP - ETH_HEADER_LEN);
+    else if (!prefix_sound(config->addr6, config->prefix6, 128))
+        fault_set(fault, "prefix length %u: must be 1 to 128", config->prefix6);
+    else if (config->vlan > ETH_VLAN_MAX)
+        fault_set(fault, "VLAN %u: must be 1 to %u, or 0 for none", config->vlan, ETH_VLAN_MAX);
+    else if (six && config->mtu < IP6_LEN_MIN)
+        fault_set(fault, "MTU %u: with an IPv6 address at least %u", config->mtu, IP6_LEN_MIN);
+    else if (config->mtu < MSS_MIN_MTU || config->mtu > MTU_MAX)
+        fault_set(fault, "MTU %u: must be %u to %u", config->mtu, MSS_MIN_MTU, MTU_MAX);
     else if (config->recv_len_max < config->mtu || config->recv_len_max > TCP_WINDOW_MAX ||
              config->send_len_max < config->mtu || config->send_len_max > TCP_WINDOW_MAX)
         fault_set(fault, "send and receive lengths: must be between the MTU and %u octets",
@@ -78,8 +105,10 @@ struct net *net_create(struct port *port, const struct net_config *config, uint6
     }
     net->port = port;
     net->config = full;
+    if (!ip_is_none(full.addr6))
+        net->link_local = ip6_link_local(port->mac);
     wheel_init(&net->wheel, now_ns);
-    if (!arp_init(net) || !tcp_init(net)) {
+    if (!neighbour_init(net) || !pmtu_init(net) || !udp_init(net) || !tcp_init(net)) {
         fault_set(fault, "network stack: no memory for %u connections: give the EAL more",
                   full.conn_cap);
         net_destroy(net);
@@ -93,7 +122,9 @@ void net_destroy(struct net *net)
     if (net == NULL)
         return;
     tcp_fini(net);
-    arp_fini(net);
+    udp_fini(net);
+    pmtu_fini(net);
+    neighbour_fini(net);
     for (uint32_t i = 0; i < net->tx_count; i++)
         frame_give(net->tx[i]);
     rte_free(net);
@@ -131,6 +162,57 @@ bool net_budget_take(struct net_budget *budget, uint32_t per_s, uint64_t now_ns)
     return true;
 }
 
+void net_tx_to(struct net *net, struct rte_mbuf *frame, const uint8_t *mac, uint16_t type)
+{
+    struct eth_header header = { .type = type, .vlan = net->config.vlan };
+    memcpy(header.dst, mac, ETH_ADDR_LEN);
+    memcpy(header.src, net->port->mac, ETH_ADDR_LEN);
+    struct writer w = frame_prepend(frame, eth_header_len(header.vlan));
+    eth_header_write(&w, &header);
+    net_tx(net, frame);
+}
+
+void net_offload(const struct net *net, struct rte_mbuf *frame, struct ip_addr dst, uint64_t what,
+                 uint8_t header_len)
+{
+    frame->ol_flags |= what | (ip_is_v4(dst) ? RTE_MBUF_F_TX_IPV4 : RTE_MBUF_F_TX_IPV6);
+    frame->l2_len = net->config.vlan != 0 ? ETH_HEADER_LEN + ETH_TAG_LEN : ETH_HEADER_LEN;
+    frame->l3_len = ip_overhead(dst);
+    frame->l4_len = header_len;
+}
+
+/* What a frame is dropped as for its addresses or its VLAN; NET_COUNTER_COUNT when it is for us. */
+static enum net_counter eth_refusal(const struct net *net, const struct rte_mbuf *frame,
+                                    const struct eth_header *header)
+{
+    if (!eth_equal(header->dst, net->port->mac) && !eth_is_group(header->dst))
+        return NET_ETH_FOREIGN;
+    if (eth_is_group(header->src) || eth_equal(header->src, net->port->mac))
+        return NET_ETH_SOURCE;
+    bool stripped = (frame->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) != 0; /* by the port */
+    uint16_t vlan = stripped ? frame->vlan_tci & ETH_VLAN_ID : header->vlan;
+    return vlan == net->config.vlan ? NET_COUNTER_COUNT : NET_ETH_VLAN;
+}
+
+/* A frame at what follows the Ethernet header. RFC 1122 §3.2.2: nothing of IPv4 that we serve comes
+ * by broadcast; of IPv6, only what a group of ours gets (RFC 2464 §7). */
+static void payload_rx(struct net *net, struct rte_mbuf *frame, const struct eth_header *header,
+                       uint64_t now_ns)
+{
+    bool group = eth_is_group(header->dst);
+    bool group6 = header->dst[0] == 0x33 && header->dst[1] == 0x33;
+    if (header->type == ETH_TYPE_ARP)
+        arp_rx(net, frame, now_ns);
+    else if (header->type == ETH_TYPE_IP4 && !group)
+        ip4_rx(net, frame, now_ns);
+    else if (header->type == ETH_TYPE_IP6 && (!group || group6))
+        ip6_rx(net, frame, group, now_ns);
+    else if (header->type == ETH_TYPE_IP4 || header->type == ETH_TYPE_IP6)
+        net_drop(net, frame, NET_ETH_FOREIGN);
+    else
+        net_drop(net, frame, NET_ETH_TYPE);
+}
+
 static void eth_rx(struct net *net, struct rte_mbuf *frame, uint64_t now_ns)
 {
     struct eth_header header;
@@ -142,23 +224,13 @@ static void eth_rx(struct net *net, struct rte_mbuf *frame, uint64_t now_ns)
         net_drop(net, frame, NET_ETH_SHORT);
         return;
     }
-    bool to_us = eth_equal(header.dst, net->port->mac);
-    if (!to_us && !eth_is_group(header.dst)) {
-        net_drop(net, frame, NET_ETH_FOREIGN);
+    enum net_counter refusal = eth_refusal(net, frame, &header);
+    if (refusal != NET_COUNTER_COUNT) {
+        net_drop(net, frame, refusal);
         return;
     }
-    if (eth_is_group(header.src) || eth_equal(header.src, net->port->mac)) {
-        net_drop(net, frame, NET_ETH_SOURCE);
-        return;
-    }
-    frame_strip(frame, ETH_HEADER_LEN);
-    if (header.type == ETH_TYPE_ARP)
-        arp_rx(net, frame, now_ns);
-    else if (header.type == ETH_TYPE_IP4 &&
-             to_us) /* RFC 1122 §3.2.2: no TCP or ICMP by broadcast */
-        ip4_rx(net, frame, now_ns);
-    else
-        net_drop(net, frame, header.type == ETH_TYPE_IP4 ? NET_ETH_FOREIGN : NET_ETH_TYPE);
+    frame_strip(frame, header.len);
+    payload_rx(net, frame, &header, now_ns);
 }
 
 uint32_t net_rx(struct net *net, uint64_t now_ns)
@@ -180,7 +252,7 @@ void net_timers(struct net *net, uint64_t now_ns)
     struct timer *timer;
     while ((timer = wheel_pop(&net->wheel, now_ns)) != NULL) {
         if (timer->kind == NET_TIMER_NEIGHBOUR)
-            arp_timer(net, timer, now_ns);
+            neighbour_timer(net, timer, now_ns);
         else
             tcp_timer(timer, now_ns);
     }

@@ -1,4 +1,5 @@
-/* One edge's network stack over one port: Ethernet, ARP, IPv4, ICMP echo, TCP. A turn of the edge:
+/* One edge's network stack over one port: Ethernet, ARP and neighbour discovery, IPv4 and
+ * IPv6, ICMP, UDP, TCP. A turn of the edge:
  *
  *     net_rx(net, now)       one burst in; calls the applications (io/tcp/tcp.h)
  *     net_timers(net, now)   retransmissions, time-outs, expiry
@@ -18,9 +19,13 @@ struct net;
 
 /* Zero in a field with a default means the default. */
 struct net_config {
-    struct ip_addr addr4;    /* ours */
+    struct ip_addr addr4;    /* ours; none: no IPv4 */
     uint8_t prefix4;         /* of the subnet on the link, 1..32 */
     struct ip_addr gateway4; /* none: only the subnet is reachable */
+    struct ip_addr addr6;    /* ours, beside a link-local one made from the MAC; none: no IPv6 */
+    uint8_t prefix6;         /* 1..128 */
+    struct ip_addr gateway6; /* may be link-local */
+    uint16_t vlan;           /* IEEE 802.1Q, 1..4,094; 0: untagged */
     uint16_t mtu;            /* the port's; never above it */
     uint64_t seed[2];        /* secret and random: ISNs, ports, table hash */
     int numa_node;           /* SOCKET_ID_ANY is fine */
@@ -29,6 +34,8 @@ struct net_config {
     uint32_t half_open_cap; /* a quarter of conn_cap; accepted but not yet established */
     uint32_t listener_cap;  /* 8 */
     uint32_t neighbour_cap; /* 256 */
+    uint32_t pmtu_cap;      /* 1,024; destinations behind links of a smaller MTU */
+    uint32_t udp_port_cap;  /* 8; bound at a time */
     uint32_t send_ref_cap;  /* 16 for each connection; queued chunk references of all */
     uint32_t held_cap;      /* 4,096; frames kept until read or in order, of all connections */
     uint32_t send_len_max;  /* 262,144; octets queued on a connection */

@@ -3,8 +3,9 @@
 #define IO_NET_NET_STATE_H
 
 #include "base/wheel.h"
-#include "io/net/arp.h"
+#include "io/net/neighbour.h"
 #include "io/net/net.h"
+#include "io/net/pmtu.h"
 #include "io/tcp/tcp_table.h"
 
 enum net_counter {
@@ -23,14 +24,20 @@ struct net_budget {
     uint32_t used;
 };
 
+struct udp_port;
+
 struct net {
     struct port *port;
     struct net_config config;
-    struct arp_table arp;
+    struct ip_addr link_local; /* ours, when there is an IPv6 address */
+    struct neighbour_table neighbours;
+    struct pmtu_table pmtu;
+    struct udp_port *udp_ports;
     struct tcp_table tcp;
     uint32_t tx_count;
     struct rte_mbuf *tx[FRAME_BURST]; /* whole frames, waiting for a burst */
     struct net_budget echo_budget;
+    struct net_budget error_budget;
     struct net_budget rst_budget;
     struct counter counters[NET_COUNTER_COUNT];
     struct wheel wheel;
@@ -52,6 +59,14 @@ struct rte_mbuf *net_frame_take(struct net *net);
 
 /* Puts a whole frame, Ethernet header on, into the next burst. */
 void net_tx(struct net *net, struct rte_mbuf *frame);
+
+/* Puts a frame without its Ethernet header into the next burst, to that station. */
+void net_tx_to(struct net *net, struct rte_mbuf *frame, const uint8_t *mac, uint16_t type);
+
+/* Asks the port to finish a checksum: `what` is the transport's offload flag. The port has said that
+ * it can. */
+void net_offload(const struct net *net, struct rte_mbuf *frame, struct ip_addr dst, uint64_t what,
+                 uint8_t header_len);
 
 /* False when the second's budget is used up. */
 bool net_budget_take(struct net_budget *budget, uint32_t per_s, uint64_t now_ns);

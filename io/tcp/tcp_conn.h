@@ -58,6 +58,7 @@ struct tcp_conn {
     bool syn_resent : 1;
     bool persisting : 1; /* the retransmission timer is the zero-window probe's */
     bool probe : 1;      /* probe at the next flush */
+    bool mss_lowered : 1; /* by the path: looked at again, as that is forgotten in time */
 
     /* Sending (RFC 9293 §3.3.1). snd_max is the highest ever sent, snd_nxt falls back on an RTO. */
     uint32_t iss;
@@ -68,7 +69,8 @@ struct tcp_conn {
     uint32_t snd_wnd_max;
     uint32_t snd_wl1;
     uint32_t snd_wl2;
-    uint16_t mss; /* of segments we send */
+    uint16_t mss;      /* of segments we send */
+    uint16_t mss_peer; /* what the peer and our link take */
     uint16_t challenge_second;
     struct tcp_queue queue;
 
@@ -137,8 +139,10 @@ struct tcp_listener *tcp_listener_find(struct net *net, uint16_t port);
 void tcp_rx(struct net *net, struct rte_mbuf *frame, struct ip_addr src, uint64_t now_ns);
 
 /* tcp_icmp.c: whether the quotation was believed. */
-bool tcp_too_big(struct net *net, const struct icmp_quote *quote, uint16_t mtu, uint64_t now_ns);
-bool tcp_unreachable(struct net *net, const struct icmp_quote *quote, uint8_t code);
+bool tcp_too_big(struct net *net, const struct icmp_quote *quote, uint32_t mtu, uint64_t now_ns);
+bool tcp_unreachable(struct net *net, const struct icmp_quote *quote, bool refused);
+/* Sets mss by what the peer takes and what the path carries. */
+void tcp_mss_settle(struct tcp_conn *conn, uint64_t now_ns);
 
 /* tcp_deliver.c: received octets to the application. */
 void tcp_deliver(struct tcp_conn *conn, struct rte_mbuf *frame, uint32_t seq, uint64_t now_ns);

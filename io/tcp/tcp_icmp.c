@@ -1,10 +1,6 @@
 /* What ICMP errors do to a connection: little, and only when they quote what is under way (RFC 5927). */
 #include "io/tcp/tcp_conn.h"
 
-#define MTU_MIN 552u /* nobody is to make us send crumbs */
-#define CODE_PROTOCOL 2
-#define CODE_PORT 3
-
 /* The connection an ICMP error quotes, if the sequence number is one we have under way (RFC 5927
  * §4). */
 static struct tcp_conn *quoted_conn(const struct net *net, const struct icmp_quote *quote)
@@ -16,13 +12,24 @@ static struct tcp_conn *quoted_conn(const struct net *net, const struct icmp_quo
     return conn;
 }
 
-bool tcp_too_big(struct net *net, const struct icmp_quote *quote, uint16_t mtu, uint64_t now_ns)
+void tcp_mss_settle(struct tcp_conn *conn, uint64_t now_ns)
+{
+    uint32_t overhead = ip_overhead(conn->peer_addr) + TCP_HEADER_LEN;
+    uint32_t path = pmtu_of(conn->net, conn->peer_addr, now_ns) - overhead;
+    conn->mss_lowered = path < conn->mss_peer;
+    conn->mss = conn->mss_lowered ? (uint16_t)path : conn->mss_peer;
+}
+
+bool tcp_too_big(struct net *net, const struct icmp_quote *quote, uint32_t mtu, uint64_t now_ns)
 {
     struct tcp_conn *conn = quoted_conn(net, quote);
-    uint32_t mss = (mtu < MTU_MIN ? MTU_MIN : mtu) - ip_overhead(quote->dst) - TCP_HEADER_LEN;
-    if (conn == NULL || !tcp_synchronised(conn) || mss >= conn->mss)
+    if (conn == NULL || !tcp_synchronised(conn) || quote->total_len <= mtu)
         return false;
-    conn->mss = (uint16_t)mss;
+    uint16_t before = conn->mss;
+    pmtu_lower(net, quote->dst, mtu, quote->total_len, now_ns);
+    tcp_mss_settle(conn, now_ns);
+    if (conn->mss >= before)
+        return false;
     conn->snd_nxt = conn->snd_una; /* RFC 1191 §6.4: sent again, smaller, without blame */
     conn->rtt_timing = false;
     conn->recover = conn->snd_max;
@@ -32,12 +39,11 @@ bool tcp_too_big(struct net *net, const struct icmp_quote *quote, uint16_t mtu, 
 }
 
 /* Only a connection still to be opened is given up: later it is a passing trouble (RFC 5927 §5). */
-bool tcp_unreachable(struct net *net, const struct icmp_quote *quote, uint8_t code)
+bool tcp_unreachable(struct net *net, const struct icmp_quote *quote, bool refused)
 {
     struct tcp_conn *conn = quoted_conn(net, quote);
     if (conn == NULL || conn->state != TCP_SYN_SENT)
         return conn != NULL;
-    bool refused = code == CODE_PROTOCOL || code == CODE_PORT;
     tcp_conn_end(conn, refused ? ERR_REFUSED : ERR_UNREACHABLE);
     return true;
 }

@@ -47,13 +47,14 @@ static void challenge(struct tcp_conn *conn, uint64_t now_ns)
 }
 
 /* What the peer's SYN says. */
-static void syn_take(struct tcp_conn *conn, const struct tcp_header *header)
+static void syn_take(struct tcp_conn *conn, const struct tcp_header *header, uint64_t now_ns)
 {
     uint32_t mss = header->has_mss ? header->mss : TCP_MSS_DEFAULT;
     uint32_t overhead = ip_overhead(conn->peer_addr) + TCP_HEADER_LEN;
     uint32_t mss_max = conn->net->config.mtu - overhead;
     mss = mss < TCP_SEND_MSS_MIN ? TCP_SEND_MSS_MIN : mss;
-    conn->mss = (uint16_t)(mss > mss_max ? mss_max : mss);
+    conn->mss_peer = (uint16_t)(mss > mss_max ? mss_max : mss);
+    tcp_mss_settle(conn, now_ns);
     conn->wscale_agreed = header->has_wscale;
     conn->snd_wscale = header->wscale > TCP_WSCALE_MAX ? TCP_WSCALE_MAX : header->wscale;
     if (!conn->wscale_agreed) {
@@ -84,7 +85,7 @@ static void syn_accept(struct net *net, const struct segment *segment, uint64_t 
         return;
     conn->passive = true;
     tcp_conn_begin(conn, now_ns);
-    syn_take(conn, header);
+    syn_take(conn, header, now_ns);
     tcp_conn_set_state(conn, TCP_SYN_RECEIVED);
 }
 
@@ -161,7 +162,7 @@ static void in_syn_sent(struct tcp_conn *conn, struct segment *segment, uint64_t
         drop(net, segment, NET_TCP_UNEXPECTED);
         return;
     }
-    syn_take(conn, header);
+    syn_take(conn, header, now_ns);
     conn->heard_ns = now_ns;
     ack_at_once(conn);
     frame_give(segment->frame); /* octets in a SYN will be sent again */

@@ -41,11 +41,7 @@ static void checksum_fill(struct net *net, struct rte_mbuf *frame, struct ip_add
     uint64_t sum = checksum_pseudo(ip_source(net, dst), dst, IP_PROTOCOL_TCP, frame->data_len);
     uint16_t field;
     if ((net->port->offloads & PORT_TX_TCP_CHECKSUM) != 0) {
-        frame->ol_flags |=
-            (ip_is_v4(dst) ? RTE_MBUF_F_TX_IPV4 : RTE_MBUF_F_TX_IPV6) | RTE_MBUF_F_TX_TCP_CKSUM;
-        frame->l2_len = ETH_HEADER_LEN;
-        frame->l3_len = ip_overhead(dst);
-        frame->l4_len = header_len;
+        net_offload(net, frame, dst, RTE_MBUF_F_TX_TCP_CKSUM, header_len);
         field = checksum_fold(sum);
     } else {
         field = checksum_of(checksum_add(sum, frame_bytes(frame)));
@@ -212,6 +208,8 @@ static void window_probe(struct tcp_conn *conn, uint64_t now_ns)
 
 static void stream_send(struct tcp_conn *conn, uint64_t now_ns)
 {
+    if (conn->mss_lowered)
+        tcp_mss_settle(conn, now_ns);
     if (conn->resend_head)
         head_resend(conn, now_ns);
     conn->cwnd_limited = false;

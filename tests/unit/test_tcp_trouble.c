@@ -263,7 +263,7 @@ static void keep_alive_finds_a_dead_peer(void **state)
 static void icmp_in(uint8_t code, uint32_t rest, uint16_t src_port, uint16_t dst_port, uint32_t seq)
 {
     uint8_t octets[64], quote[28];
-    struct ip4_header ip = { .total_len = 40,
+    struct ip4_header ip = { .total_len = 1040,
                              .fragment = IP4_DF,
                              .ttl = 60,
                              .protocol = IP_PROTOCOL_TCP,
@@ -276,7 +276,7 @@ static void icmp_in(uint8_t code, uint32_t rest, uint16_t src_port, uint16_t dst
     writer_u32(&q, seq);
     struct icmp_header header = { .type = ICMP_UNREACHABLE, .code = code, .rest = rest };
     struct writer w = writer_over(octets, sizeof octets);
-    icmp_header_write(&w, &header, written(&q));
+    icmp_header_write(&w, &header, written(&q), 0);
     writer_bytes(&w, written(&q));
     packet_in(written(&w), IP_PROTOCOL_ICMP);
     turn();
@@ -345,6 +345,50 @@ static void too_big_makes_segments_smaller(void **state)
         assert_true(data.len >= 500 || header.seq + data.len == first + 1460);
 }
 
+static void a_path_is_forgotten_after_ten_minutes(void **state)
+{
+    (void)state;
+    struct tcp_header syn = {
+        .seq = PEER_ISN, .flags = TCP_SYN, .window = 60000, .has_mss = true, .mss = 1460
+    };
+    segment_from(PEER_PORT, &syn, span_text(""));
+    struct tcp_header header;
+    struct span data;
+    assert_true(segment_out(&header, &data));
+    bed->seq = PEER_ISN + 1;
+    bed->ack = header.seq + 1;
+    segment_in(TCP_ACK, bed->seq, bed->ack, "");
+    big_say(1460);
+    turn();
+    assert_true(segment_out(&header, &data));
+    icmp_in(ICMP_CODE_TOO_BIG, 1040, PORT, PEER_PORT,
+            header.seq); /* not smaller than what it quotes */
+    assert_int_equal(value_of("icmp", "unbelieved"), 1);
+    icmp_in(ICMP_CODE_TOO_BIG, 0, PORT, PEER_PORT,
+            header.seq); /* RFC 1191 §5: the next lower plateau */
+    assert_int_equal(value_of("icmp", "too_big"), 1);
+    assert_true(segment_out(&header, &data));
+    assert_int_equal(data.len, 1006 - 40);
+    while (segment_out(&header, &data))
+        ;
+    ack_in(bed->ack + 1460, 60000);
+    bed->ack += 1460;
+    bed->now_ns += 599000 * MS;
+    big_say(1460);
+    turn();
+    assert_true(segment_out(&header, &data));
+    assert_int_equal(data.len, 1006 - 40);
+    while (segment_out(&header, &data))
+        ;
+    ack_in(bed->ack + 1460, 60000);
+    bed->ack += 1460;
+    bed->now_ns += 2000 * MS;
+    big_say(1460);
+    turn();
+    assert_true(segment_out(&header, &data));
+    assert_int_equal(data.len, 1460);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -363,6 +407,7 @@ int main(void)
         SCRIPT(icmp_errors_must_quote_what_is_under_way),
         SCRIPT(unreachable_ends_what_is_not_yet_open),
         SCRIPT(too_big_makes_segments_smaller),
+        SCRIPT(a_path_is_forgotten_after_ten_minutes),
     };
     eal_for_tests();
     return cmocka_run_group_tests(tests, NULL, NULL);

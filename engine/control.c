@@ -44,11 +44,10 @@ static bool is_out_of_step(struct control *control, const struct device *device,
 {
     struct store_txn *txn;
     struct exact_counter exact = { 0 };
-    const struct device_keyset *set = &device->keysets[keyset];
-    uint8_t counter_set = record_counter_set(device->domains[set->domain].role, set->kvn);
+    uint16_t id = device_keyset_id(device, keyset);
     if (store_txn_begin(control->store, STORE_READ, &txn) != ERR_OK)
         return false; /* its worker asks again */
-    enum err err = query_exact(txn, &device->eid, counter_set, &exact);
+    enum err err = query_exact(txn, &device->eid, id, &exact);
     store_txn_abort(txn);
     return err == ERR_OK && exact.out_of_step;
 }
@@ -296,22 +295,13 @@ static void device_durable(struct control *control, const struct msg *msg)
         control->answer(control->answer_ctx, msg->cookie, err, known ? 0 : 1);
 }
 
-/* An update never lowers a counter base: what was sent under the higher one stays below it. */
-static void bases_keep(struct control *control, struct device_ref ref, struct device *updated)
+/* What an update must keep of the device as it is. */
+static void device_follow(struct control *control, struct device_ref ref, struct device *updated)
 {
     struct device stored;
     if (directory_read(control->directory, ref, &stored) != ERR_OK)
         return;
-    for (uint8_t k = 0; k < updated->keyset_count; k++) {
-        struct device_keyset *set = &updated->keysets[k];
-        for (uint8_t o = 0; o < stored.keyset_count; o++) {
-            const struct device_keyset *old = &stored.keysets[o];
-            bool same = old->kvn == set->kvn &&
-                        stored.domains[old->domain].role == updated->domains[set->domain].role;
-            if (same && old->cntr_base > set->cntr_base)
-                set->cntr_base = old->cntr_base;
-        }
-    }
+    device_keysets_follow(updated, &stored);
     wipe(&stored, sizeof stored);
 }
 
@@ -350,7 +340,7 @@ enum err control_device_put(void *ctx, const struct eid *eid, struct span text, 
     msg->cookie = cookie;
     msg->eid = eis.device.eid;
     if (!is_new)
-        bases_keep(control, ref, &eis.device);
+        device_follow(control, ref, &eis.device);
     if (err == ERR_OK) {
         struct writer w = msg_writer(msg);
         device_record_write(&w, control->kek, control->lanes, &eis);

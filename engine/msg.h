@@ -40,8 +40,8 @@ enum msg_kind {
     MSG_RESULT,        /* body: result record */
     MSG_CONSUMED,      /* uplink id: needs no replay any more */
     MSG_BLOCK,         /* slot; comes home with its next counter block */
-    MSG_KEYSET,        /* device, KVN, flags to set for ever (proven, raised) */
-    MSG_OUT_OF_STEP,   /* EID, part: counter set; its exact counter is of no more use */
+    MSG_KEYSET,        /* EID, key set id, flags to set for ever (KEYSET_*) */
+    MSG_OUT_OF_STEP,   /* EID, key set id; its exact counter is of no more use */
     /* control → store; all come home when durable */
     MSG_JOB_PUT,       /* body: job record; home: job id (an earlier one with ERR_DUPLICATE) */
     MSG_DEVICE_PUT,    /* body: device record */
@@ -63,7 +63,7 @@ struct msg {
     uint8_t attempt;
     uint8_t priority;
     uint8_t flags;
-    uint32_t status; /* SMPP command_status, message_state, KVN … */
+    uint32_t status; /* SMPP command_status, message_state, key set id … */
     uint32_t len;    /* octets of the body in use */
     uint32_t cap;    /* octets the body can hold; fixed */
     uint32_t client; /* whose job */

@@ -117,18 +117,13 @@ static enum err load_device(void *arg, const struct eid *eid, struct span value)
     return ERR_OK;
 }
 
-static enum err load_keyset(void *arg, const struct eid *eid, uint8_t keyset, uint8_t flags)
+static enum err load_keyset(void *arg, const struct eid *eid, uint16_t keyset, uint8_t flags)
 {
     struct load *load = arg;
     struct device_ref ref;
     if (directory_find_eid(load->topology->directory, eid, &ref) != ERR_OK)
         return ERR_OK; /* of a device that was removed */
-    struct device_live *live = directory_live(load->topology->directory, ref.record);
-    uint8_t bit = (uint8_t)(1u << keyset);
-    if (flags & RECORD_KEYSET_PROVEN)
-        live->proven |= bit;
-    if (flags & RECORD_KEYSET_RAISED)
-        live->raised |= bit;
+    directory_keyset_mark(load->topology->directory, ref, keyset, flags);
     return ERR_OK;
 }
 

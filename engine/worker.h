@@ -85,8 +85,7 @@ struct session {
     uint64_t command_id;
     struct scp80_security security;
     uint64_t msisdn;
-    uint8_t keyset;      /* index in the device's record */
-    uint8_t counter_set; /* record_counter_set() of it */
+    uint16_t keyset; /* its id; also whose counter an exact one is asked for */
     uint8_t cc_len;
     bool exact; /* its counters are journalled one by one */
     bool compact;

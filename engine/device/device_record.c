@@ -3,7 +3,7 @@
 
 #include "crypto/ct.h"
 
-#define VERSION 1
+#define VERSION 2
 #define MSISDN_AT 1
 #define AAD_AT 9 /* the EID */
 #define KEYS_MAX (DEVICE_KEYSETS_MAX * 2 * DEVICE_KEY_MAX)
@@ -30,6 +30,7 @@ static void head_write(struct writer *out, const struct device *device)
         writer_u8(out, set->kic_len);
         writer_u8(out, set->kid_len);
         writer_u8(out, set->cc_len);
+        writer_u8(out, set->edition);
         writer_u40(out, set->cntr_base);
     }
 }
@@ -119,10 +120,12 @@ static void keysets_read(struct reader *r, struct device *out)
         set->kic_len = reader_u8(r);
         set->kid_len = reader_u8(r);
         set->cc_len = reader_u8(r);
+        set->edition = reader_u8(r);
         set->cntr_base = reader_u40(r);
         if (set->domain >= out->domain_count || set->kvn == 0 || set->kvn > 0xF ||
             set->kic_len > DEVICE_KEY_MAX || set->kic_len % 8 != 0 ||
-            set->kid_len > DEVICE_KEY_MAX || set->kid_len % 8 != 0)
+            set->kid_len > DEVICE_KEY_MAX || set->kid_len % 8 != 0 || set->cc_len % 4 != 0 ||
+            set->cc_len > 12)
             reader_fail(r, ERR_MALFORMED);
     }
 }

@@ -1,7 +1,7 @@
 /* One device as it lies in the store's table, its keys wrapped under the KEK (design §4 "Keys").
  *
  *   version MSISDN | EID flags segments_max  domains  key sets | keys     | other    | JSON
- *      1      8    | 16    1        1         1+n×5    1+n×11  | 2 + wrap | 2 + wrap | 2 + n
+ *      1      8    | 16    1        1         1+n×5    1+n×12  | 2 + wrap | 2 + wrap | 2 + n
  *                  |                  clear                    |   AES-256-GCM       |   clear
  *
  * What the directory needs comes first, so that loading unwraps once and reads no JSON. The AAD of a

@@ -105,7 +105,7 @@ enum err directory_create(uint32_t cap, uint32_t reader_max, struct directory **
         fault_set(fault,
                   "no memory for a directory of %" PRIu32 " devices: about %" PRIu64
                   " MiB are needed; lower devices_max or give the machine more",
-                  cap, ((uint64_t)cap * 232 >> 20) + 1);
+                  cap, ((uint64_t)cap * 233 >> 20) + 1);
         directory_destroy(directory);
         return err;
     }
@@ -330,6 +330,16 @@ struct device_live *directory_live(struct directory *directory, uint32_t record)
 {
     ASSERT(record < directory->cap);
     return &directory->live[record];
+}
+
+void directory_keyset_mark(struct directory *directory, struct device_ref ref, uint16_t id,
+                           uint8_t flags)
+{
+    struct device device;
+    if (id == 0 || id >> KEYSET_ID_BITS != 0 || directory_read(directory, ref, &device) != ERR_OK)
+        return;
+    device_live_mark(directory_live(directory, ref.record), &device, id, flags);
+    wipe(&device, sizeof device);
 }
 
 int device_keyset_find(const struct device *device, const uint8_t tar[3], uint8_t kvn)

@@ -35,6 +35,7 @@ struct device_domain {
 struct device_keyset {
     uint8_t domain; /* index into domains */
     uint8_t kvn;
+    uint8_t edition; /* how often its keys changed under the same domain and version; wraps */
     uint8_t kic_algorithm, kid_algorithm; /* low nibbles of KIc and KID */
     uint8_t kic_len, kid_len;             /* octets */
     uint8_t cc_len;                       /* AES: 8 or 4 */
@@ -61,14 +62,33 @@ struct device {
  * Its index, or -1 when there is none. */
 int device_keyset_find(const struct device *device, const uint8_t tar[3], uint8_t kvn);
 
+/* What a key set is called wherever something is kept of it: domain role, version, edition. Unlike its
+ * place in the device, it stays when key sets are put in another order, added or removed; keys that
+ * are changed under the same version go by another name. Never 0; KEYSET_ID_BITS. */
+#define KEYSET_ID_BITS 14
+uint16_t device_keyset_id(const struct device *device, unsigned index);
+/* The index of the key set with this id, or -1. */
+int device_keyset_of(const struct device *device, uint16_t id);
+
+/* Before `updated` takes the place of `stored`: the editions of its key sets, and their counter bases,
+ * which are never lowered under the same keys. */
+void device_keysets_follow(struct device *updated, const struct device *stored);
+
 /* What the worker that owns the device keeps beside its record; nobody else touches it. */
 struct device_live {
-    uint32_t session;   /* index + 1 into the worker's sessions; 0: none */
-    uint8_t concat_ref; /* the last one used */
-    uint8_t proven;     /* bit per key set: a 00 was verified under it once (durable) */
-    uint8_t raised;     /* bit per key set: base + 2^38 (durable) */
-    uint8_t spare;
+    uint32_t session;                   /* index + 1 into the worker's sessions; 0: none */
+    uint8_t concat_ref;                 /* the last one used */
+    uint16_t known[DEVICE_KEYSETS_MAX]; /* id and flags of a key set; 0: none */
 };
+
+#define KEYSET_PROVEN 0x01 /* a status 00 was verified under it once (durable) */
+#define KEYSET_RAISED 0x02 /* its counter base is raised by 2^38 (durable) */
+
+/* What is known of a key set. */
+uint8_t device_live_flags(const struct device_live *live, uint16_t id);
+/* Adds to it. Key sets that `device` has no more are forgotten when their place is needed. */
+void device_live_mark(struct device_live *live, const struct device *device, uint16_t id,
+                      uint8_t flags);
 
 struct directory;
 
@@ -120,5 +140,8 @@ MUST_CHECK enum err directory_identity(const struct directory *directory, struct
  * is given to another device: a worker that still has a session of the one removed touches it only
  * after directory_identity() found its generation current. */
 struct device_live *directory_live(struct directory *directory, uint32_t record);
+/* Likewise. device_live_mark() for the device as it is; nothing when it is gone. */
+void directory_keyset_mark(struct directory *directory, struct device_ref ref, uint16_t id,
+                           uint8_t flags);
 
 #endif

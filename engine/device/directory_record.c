@@ -5,14 +5,15 @@ static void keyset_pack(const struct device_keyset *keyset, struct packed_keyset
                         uint8_t keys[KEYS_LEN])
 {
     ASSERT(keyset->domain < DEVICE_DOMAINS_MAX && keyset->kvn <= 0xF);
+    ASSERT(keyset->cc_len <= 12 && keyset->cc_len % 4 == 0);
     ASSERT(keyset->kic_algorithm <= 0xF && keyset->kid_algorithm <= 0xF);
     ASSERT(keyset->kic_len <= DEVICE_KEY_MAX && keyset->kic_len % 8 == 0);
     ASSERT(keyset->kid_len <= DEVICE_KEY_MAX && keyset->kid_len % 8 == 0);
     *out = (struct packed_keyset){
-        .domain_kvn = (uint8_t)(keyset->domain << 4 | keyset->kvn),
+        .domain_kvn = (uint8_t)(keyset->domain << 6 | keyset->cc_len / 4 << 4 | keyset->kvn),
+        .edition = keyset->edition,
         .algorithms = (uint8_t)(keyset->kic_algorithm << 4 | keyset->kid_algorithm),
         .lens = (uint8_t)(keyset->kic_len / 8 << 4 | keyset->kid_len / 8),
-        .cc_len = keyset->cc_len,
     };
     struct writer w = writer_over(out->cntr_base, sizeof out->cntr_base);
     writer_u40(&w, keyset->cntr_base);
@@ -25,13 +26,14 @@ static void keyset_pack(const struct device_keyset *keyset, struct packed_keyset
 static void keyset_unpack(const struct packed_keyset *in, const uint8_t keys[KEYS_LEN],
                           struct device_keyset *out)
 {
-    out->domain = in->domain_kvn >> 4;
+    out->domain = in->domain_kvn >> 6;
+    out->cc_len = (uint8_t)(4 * (in->domain_kvn >> 4 & 0x3));
+    out->edition = in->edition;
     out->kvn = in->domain_kvn & 0xF;
     out->kic_algorithm = in->algorithms >> 4;
     out->kid_algorithm = in->algorithms & 0xF;
     out->kic_len = (uint8_t)(8 * (in->lens >> 4));
     out->kid_len = (uint8_t)(8 * (in->lens & 0xF));
-    out->cc_len = in->cc_len;
     struct reader r = reader_over(span_of(in->cntr_base, sizeof in->cntr_base));
     out->cntr_base = reader_u40(&r);
     ASSERT(out->kic_len <= DEVICE_KEY_MAX && out->kid_len <= DEVICE_KEY_MAX);

@@ -18,10 +18,10 @@
 #define KEYS_LEN (2 * DEVICE_KEY_MAX)
 
 struct packed_keyset {
-    uint8_t domain_kvn; /* high nibble, low nibble; likewise below */
-    uint8_t algorithms; /* KIc, KID */
+    uint8_t domain_kvn; /* domain in 2 bits, cc_len in 2 bits (units of 4 octets), KVN in 4 */
+    uint8_t edition;
+    uint8_t algorithms; /* KIc in the high nibble, KID in the low one; likewise below */
     uint8_t lens;       /* in units of 8 octets: KIc, KID */
-    uint8_t cc_len;
     uint8_t cntr_base[5];
 };
 

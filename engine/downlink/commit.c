@@ -17,7 +17,6 @@ void command_adopt(struct worker *worker, struct session *session,
     };
     memcpy(session->security.tar, command->tar, sizeof command->tar);
     session->keyset = command->keyset;
-    session->counter_set = command->counter_set;
     session->cc_len = command->cc_len;
     session->exact = (command->flags & RECORD_COMMAND_EXACT) != 0;
     session->compact = (command->flags & RECORD_COMMAND_COMPACT) != 0;
@@ -39,7 +38,6 @@ static void record_fill(struct worker *worker, const struct session *session,
         .kid = session->security.kid,
         .cc_len = session->cc_len,
         .keyset = session->keyset,
-        .counter_set = session->counter_set,
         .cntr = session->security.cntr,
         .concat_ref = session->concat_ref,
         .ref_bits = session->ref_bits,

@@ -35,7 +35,7 @@ static void ask_store(struct worker *worker, struct session *session)
     } else {
         msg->kind = MSG_FETCH_JOB;
         msg->id = waiting_at(worker, line_first(session))->job_id;
-        msg->part = session->counter_set;
+        msg->status = session->keyset;
         msg->flags = session->exact ? STORE_FETCH_EXACT : 0;
     }
     channel_push(worker->journal, msg);
@@ -134,7 +134,7 @@ static enum err choose_cntr(struct worker *worker, const struct session *session
     }
     const struct device_live *live = directory_live(worker->directory, session->device.record);
     uint64_t base = set->cntr_base;
-    if (live->raised & 1u << session->keyset)
+    if (device_live_flags(live, session->keyset) & KEYSET_RAISED)
         base += CNTR_RAISE;
     uint32_t block, sequence;
     enum err err = slot_counter_next(worker, eid_slot(&session->eid), &block, &sequence);
@@ -182,21 +182,19 @@ static enum err plan(struct worker *worker, struct session *session, const struc
     int found = device_keyset_find(device, job->tar, job->kvn);
     if (found < 0)
         return ERR_KEY;
-    uint8_t k = (uint8_t)found;
-    const struct device_keyset *set = &device->keysets[k];
+    const struct device_keyset *set = &device->keysets[found];
+    uint16_t id = device_keyset_id(device, (unsigned)found);
     bool exact = (device->flags & DEVICE_EXACT_CNTR) != 0;
     if (!exact && spi_wants_exact(job->spi))
         return ERR_DENIED;
-    uint8_t counter_set = record_counter_set(device->domains[set->domain].role, set->kvn);
-    if (exact != session->exact || (exact && counter_set != session->counter_set)) {
+    if (exact != session->exact || (exact && id != session->keyset)) {
         session->exact = exact; /* ask again, for that counter */
-        session->counter_set = counter_set;
+        session->keyset = id;
         return ERR_STALE;
     }
     if (item->fetched->err != ERR_OK)
         return (enum err)item->fetched->err; /* ERR_OUT_OF_STEP */
-    session->keyset = k;
-    session->counter_set = counter_set;
+    session->keyset = id;
     session->cc_len = set->cc_len;
     session->msisdn = device->msisdn;
     security_set(session, job, device, set);

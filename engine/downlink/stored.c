@@ -54,14 +54,8 @@ static bool journal_collect(struct worker *worker)
 static void keyset_durable(struct worker *worker, const struct msg *msg)
 {
     struct device_ref device;
-    if (msg->err != ERR_OK || directory_find_eid(worker->directory, &msg->eid, &device) != ERR_OK)
-        return;
-    struct device_live *live = directory_live(worker->directory, device.record);
-    uint8_t bit = (uint8_t)(1u << msg->part);
-    if (msg->flags & RECORD_KEYSET_PROVEN)
-        live->proven |= bit;
-    if (msg->flags & RECORD_KEYSET_RAISED)
-        live->raised |= bit;
+    if (msg->err == ERR_OK && directory_find_eid(worker->directory, &msg->eid, &device) == ERR_OK)
+        directory_keyset_mark(worker->directory, device, (uint16_t)msg->status, msg->flags);
 }
 
 static bool results_collect(struct worker *worker)

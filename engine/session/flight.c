@@ -109,10 +109,9 @@ static void keyset_raise(struct worker *worker, struct session *session)
     if (directory_identity(worker->directory, session->device, &eid, &msisdn) != ERR_OK)
         return; /* removed meanwhile: the record may be another device's */
     const struct device_live *live = directory_live(worker->directory, session->device.record);
-    uint8_t bit = (uint8_t)(1u << session->keyset);
-    if ((live->proven | live->raised) & bit)
-        return;
-    keyset_mark(worker, session, RECORD_KEYSET_RAISED);
+    if (device_live_flags(live, session->keyset) != 0)
+        return; /* proven, or raised before */
+    keyset_mark(worker, session, KEYSET_RAISED);
     counter_add(&worker->counters.counter_raised, 1);
 }
 
@@ -121,7 +120,7 @@ void keyset_mark(struct worker *worker, struct session *session, uint8_t flags)
     struct msg *msg = worker_result_msg(worker, MSG_KEYSET);
     msg->eid = session->eid;
     msg->device = session->device;
-    msg->part = session->keyset;
+    msg->status = session->keyset;
     msg->flags = flags;
     channel_push(worker->results, msg);
 }

@@ -126,7 +126,7 @@ static enum err body_fill(struct msg *msg, struct span value)
 static enum err fetch_exact(struct store_txn *txn, struct msg *msg)
 {
     struct exact_counter exact;
-    enum err err = query_exact(txn, &msg->eid, msg->part, &exact);
+    enum err err = query_exact(txn, &msg->eid, (uint16_t)msg->status, &exact);
     if (err != ERR_OK)
         return err == ERR_UNKNOWN ? ERR_OK : err;
     msg->value = exact.last;
@@ -134,13 +134,13 @@ static enum err fetch_exact(struct store_txn *txn, struct msg *msg)
     return exact.out_of_step ? ERR_OUT_OF_STEP : ERR_OK;
 }
 
-static enum err exact_put(struct store_txn *txn, const struct eid *eid, uint8_t counter_set,
+static enum err exact_put(struct store_txn *txn, const struct eid *eid, uint16_t keyset,
                           const struct exact_counter *exact)
 {
     uint8_t buf[16];
     struct writer w = writer_over(buf, sizeof buf);
     key_exact_write(&w, exact);
-    struct table_key key = key_exact(eid, counter_set);
+    struct table_key key = key_exact(eid, keyset);
     return table_put(txn, TABLE_EXACT, table_key_span(&key), written(&w));
 }
 
@@ -148,23 +148,23 @@ static enum err exact_put(struct store_txn *txn, const struct eid *eid, uint8_t 
 static enum err exact_raise(struct store_txn *txn, const struct record_command *command)
 {
     struct exact_counter exact;
-    enum err err = query_exact(txn, &command->eid, command->counter_set, &exact);
+    enum err err = query_exact(txn, &command->eid, command->keyset, &exact);
     if (err == ERR_UNKNOWN)
         exact.out_of_step = false;
     else if (err != ERR_OK)
         return err;
     exact.last = command->cntr;
-    return exact_put(txn, &command->eid, command->counter_set, &exact);
+    return exact_put(txn, &command->eid, command->keyset, &exact);
 }
 
 static enum err exact_mark(struct store_txn *txn, const struct msg *msg)
 {
     struct exact_counter exact;
-    enum err err = query_exact(txn, &msg->eid, msg->part, &exact);
+    enum err err = query_exact(txn, &msg->eid, (uint16_t)msg->status, &exact);
     if (err != ERR_OK)
         return err;
     exact.out_of_step = true;
-    return exact_put(txn, &msg->eid, msg->part, &exact);
+    return exact_put(txn, &msg->eid, (uint16_t)msg->status, &exact);
 }
 
 static enum err fetch_job(struct store_txn *txn, struct msg *msg)
@@ -265,7 +265,9 @@ static enum err block(struct apply *apply, struct store_txn *txn, struct msg *ms
 
 static enum err keyset(struct apply *apply, struct store_txn *txn, const struct msg *msg)
 {
-    const struct key_keyset record = { .eid = msg->eid, .keyset = msg->part, .flags = msg->flags };
+    const struct key_keyset record = { .eid = msg->eid,
+                                       .keyset = (uint16_t)msg->status,
+                                       .flags = msg->flags };
     struct writer w = writer_over(apply->buf, sizeof apply->buf);
     key_keyset_write(&w, &record);
     return put_u64(txn, TABLE_KEYSETS, ++apply->current.keyset, written(&w));

@@ -12,12 +12,12 @@ struct table_key key_attempt(uint64_t job_id, uint8_t attempt, uint8_t part)
     return key;
 }
 
-struct table_key key_exact(const struct eid *eid, uint8_t counter_set)
+struct table_key key_exact(const struct eid *eid, uint16_t keyset)
 {
     struct table_key key;
     struct writer w = writer_over(key.bytes, sizeof key.bytes);
     writer_bytes(&w, span_of(eid->bytes, EID_LEN));
-    writer_u8(&w, counter_set);
+    writer_u16(&w, keyset);
     key.len = writer_len(&w);
     return key;
 }
@@ -26,7 +26,7 @@ enum err key_keyset_read(struct span in, struct key_keyset *out)
 {
     struct reader r = reader_over(in);
     reader_copy(&r, out->eid.bytes, EID_LEN);
-    out->keyset = reader_u8(&r);
+    out->keyset = reader_u16(&r);
     out->flags = reader_u8(&r);
     return reader_end(&r);
 }
@@ -34,7 +34,7 @@ enum err key_keyset_read(struct span in, struct key_keyset *out)
 void key_keyset_write(struct writer *out, const struct key_keyset *keyset)
 {
     writer_bytes(out, span_of(keyset->eid.bytes, EID_LEN));
-    writer_u8(out, keyset->keyset);
+    writer_u16(out, keyset->keyset);
     writer_u8(out, keyset->flags);
 }
 

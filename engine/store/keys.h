@@ -5,12 +5,13 @@
 #include "engine/store/query.h"
 
 struct table_key key_attempt(uint64_t job_id, uint8_t attempt, uint8_t part);
-struct table_key key_exact(const struct eid *eid, uint8_t counter_set);
+struct table_key key_exact(const struct eid *eid, uint16_t keyset);
 
-/* Value of KEYSETS: EID, key set index, flags. */
+/* Value of KEYSETS: EID, key set id, flags. */
 struct key_keyset {
     struct eid eid;
-    uint8_t keyset, flags;
+    uint16_t keyset;
+    uint8_t flags;
 };
 MUST_CHECK enum err key_keyset_read(struct span in, struct key_keyset *out);
 void key_keyset_write(struct writer *out, const struct key_keyset *keyset);

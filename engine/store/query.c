@@ -41,10 +41,10 @@ enum err query_uplink(struct store_txn *txn, uint64_t uplink_id, struct record_u
 }
 
 /* A lost one stays lost: beginning anew would bind its numbers to other packets. */
-enum err query_exact(struct store_txn *txn, const struct eid *eid, uint8_t counter_set,
+enum err query_exact(struct store_txn *txn, const struct eid *eid, uint16_t keyset,
                      struct exact_counter *out)
 {
-    struct table_key key = key_exact(eid, counter_set);
+    struct table_key key = key_exact(eid, keyset);
     struct span value;
     enum err err = table_get(txn, TABLE_EXACT, table_key_span(&key), &value);
     if (err == ERR_OK)

@@ -32,7 +32,7 @@ MUST_CHECK enum err query_pending(struct store_txn *txn, uint64_t job_id,
                                   struct record_pending *out);
 MUST_CHECK enum err query_uplink(struct store_txn *txn, uint64_t uplink_id,
                                  struct record_uplink *out);
-MUST_CHECK enum err query_exact(struct store_txn *txn, const struct eid *eid, uint8_t counter_set,
+MUST_CHECK enum err query_exact(struct store_txn *txn, const struct eid *eid, uint16_t keyset,
                                 struct exact_counter *out);
 MUST_CHECK enum err query_device(struct store_txn *txn, const struct eid *eid, struct span *value);
 
@@ -41,7 +41,7 @@ typedef enum err query_result_visit(void *arg, const struct result_entry *entry)
 typedef enum err query_pending_visit(void *arg, const struct record_pending *pending);
 typedef enum err query_command_visit(void *arg, const struct record_command *command);
 typedef enum err query_uplink_visit(void *arg, const struct record_uplink *uplink);
-typedef enum err query_keyset_visit(void *arg, const struct eid *eid, uint8_t keyset,
+typedef enum err query_keyset_visit(void *arg, const struct eid *eid, uint16_t keyset,
                                     uint8_t flags);
 typedef enum err query_device_visit(void *arg, const struct eid *eid, struct span value);
 

@@ -181,8 +181,7 @@ enum err record_command_read(struct span in, struct record_command *out)
     out->kid = reader_u8(&r);
     reader_copy(&r, out->tar, sizeof out->tar);
     out->cc_len = reader_u8(&r);
-    out->keyset = reader_u8(&r);
-    out->counter_set = reader_u8(&r);
+    out->keyset = reader_u16(&r);
     out->cntr = reader_u40(&r);
     out->concat_ref = reader_u16(&r);
     out->ref_bits = bounded_u8(&r, 16);
@@ -214,8 +213,7 @@ void record_command_write(struct writer *out, const struct record_command *comma
     writer_u8(out, command->kid);
     writer_bytes(out, span_of(command->tar, sizeof command->tar));
     writer_u8(out, command->cc_len);
-    writer_u8(out, command->keyset);
-    writer_u8(out, command->counter_set);
+    writer_u16(out, command->keyset);
     writer_u40(out, command->cntr);
     writer_u16(out, command->concat_ref);
     writer_u8(out, command->ref_bits);

@@ -40,8 +40,7 @@ struct record_command {
     uint8_t apdus[RECORD_JOBS_MAX]; /* command TLVs of each job, by position in the script */
     uint16_t spi;
     uint8_t kic, kid, tar[3], cc_len;
-    uint8_t keyset;      /* index in the device's record */
-    uint8_t counter_set; /* record_counter_set() of it */
+    uint16_t keyset; /* its id (engine/device) */
     uint64_t cntr;
     uint16_t concat_ref;
     uint8_t ref_bits; /* 0, 8 or 16 */
@@ -54,19 +53,8 @@ struct record_command {
 #define RECORD_COMMAND_IDEMPOTENT 0x02
 #define RECORD_COMMAND_EXACT 0x04 /* the CNTR is also kept for the device's next command */
 
-/* Whose counter it is, for ever, wherever the key set stands in the device's EIS: the role of its
- * security domain and its version (01..0F). */
-static inline uint8_t record_counter_set(uint8_t role, uint8_t kvn)
-{
-    return (uint8_t)(role << 4 | (kvn & 0x0F));
-}
-
 MUST_CHECK enum err record_command_read(struct span in, struct record_command *out);
 void record_command_write(struct writer *out, const struct record_command *command);
-
-/* What is known of a key set for ever (MSG_KEYSET). */
-#define RECORD_KEYSET_PROVEN 0x01 /* a status 00 was verified under it */
-#define RECORD_KEYSET_RAISED 0x02 /* its counter base is raised by 2^38 */
 
 /* One short message of one attempt: what the SMSC called it and said of it. */
 #define RECORD_NEVER_LEFT UINT32_MAX /* its time was over, or SMPP cannot carry it */

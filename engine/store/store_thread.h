@@ -17,8 +17,8 @@
  *   UPLINK_LOG     body: uplink record
  *   CONSUMED       id                             forgotten; ERR_UNKNOWN is no failure
  *   BLOCK          id: slot                       value: block; ERR_DENIED, ERR_EXHAUSTED
- *   KEYSET         eid, part: index, flags        the flags are set for ever
- *   OUT_OF_STEP    eid, part: counter set         marked for ever; ERR_UNKNOWN
+ *   KEYSET         eid, status: its id, flags     the flags are set for ever
+ *   OUT_OF_STEP    eid, status: key set id        marked for ever; ERR_UNKNOWN
  *   DEVICE_PUT     eid, body: device record
  *   DEVICE_REMOVE  eid                            ERR_UNKNOWN
  *   STOP           id                             marked for the next start; ERR_UNKNOWN: it ended

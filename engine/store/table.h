@@ -9,8 +9,8 @@
  *   OUTCOMES    job id                            struct record_result; written once
  *   IDEM        job id                            fingerprint of (client, idempotency key)
  *   UPLINK      uplink id                         struct record_uplink; not consumed yet
- *   KEYSETS     rising number                     EID, key set, flags: OR of all counts
- *   EXACT       EID, key set                      last CNTR
+ *   KEYSETS     rising number                     EID, key set id, flags: OR of all counts
+ *   EXACT       EID, key set id                   last CNTR
  *   DEVICES     EID                               engine/device's own
  *   BLOCKS      slot, counter block               taken; never given again
  *   LOGS        log, stream, position             entries of engine/store/log.h

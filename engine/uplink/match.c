@@ -39,15 +39,14 @@ static struct session_input input_of(uint8_t status)
 /* The first 00 under a key set proves its counter, for ever. */
 static void prove(struct worker *worker, struct session *session)
 {
-    struct device_live *live = directory_live(worker->directory, session->device.record);
-    uint8_t bit = (uint8_t)(1u << session->keyset);
+    const struct device_live *live = directory_live(worker->directory, session->device.record);
     struct eid eid;
     uint64_t msisdn;
-    if ((live->proven & bit) ||
+    if ((device_live_flags(live, session->keyset) & KEYSET_PROVEN) ||
         directory_identity(worker->directory, session->device, &eid, &msisdn) != ERR_OK)
         return; /* known, or removed meanwhile: the record may be another device's */
-    live->proven |= bit;
-    keyset_mark(worker, session, RECORD_KEYSET_PROVEN);
+    directory_keyset_mark(worker->directory, session->device, session->keyset, KEYSET_PROVEN);
+    keyset_mark(worker, session, KEYSET_PROVEN);
 }
 
 /* 03 to "exactly one higher": the card never took an earlier number. Whatever bore it is dead by now
@@ -58,7 +57,7 @@ static void give_up_counter(struct worker *worker, const struct session *session
 {
     struct msg *msg = worker_result_msg(worker, MSG_OUT_OF_STEP);
     msg->eid = session->eid;
-    msg->part = session->counter_set;
+    msg->status = session->keyset;
     channel_push(worker->results, msg);
     counter_add(&worker->counters.counters_out_of_step, 1);
 }

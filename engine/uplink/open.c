@@ -11,8 +11,9 @@ static enum err keys_of(struct worker *worker, const struct session *session,
     if (err != ERR_OK)
         return err;
     err = ERR_KEY;
-    if (session->keyset < device.keyset_count) {
-        const struct device_keyset *set = &device.keysets[session->keyset];
+    int k = device_keyset_of(&device, session->keyset);
+    if (k >= 0) {
+        const struct device_keyset *set = &device.keysets[k];
         memcpy(keys->kic, set->kic, sizeof keys->kic);
         memcpy(keys->kid, set->kid, sizeof keys->kid);
         keys->kic_len = set->kic_len;

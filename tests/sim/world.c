@@ -210,6 +210,7 @@ uint32_t world_submit(struct world *world, uint32_t index, const char *c_apdu_he
         .kind = c_apdu_hex == NULL ? JOB_AUDIT : JOB_SCRIPT,
         .eid = remembered->eid,
         .priority = priority,
+        .kvn = world->options.kvn,
         .idempotent = c_apdu_hex == NULL,
         .accepted_ms = wall_ms(world),
         .expiry_ms = wall_ms(world) + (uint64_t)expiry_s * 1000,

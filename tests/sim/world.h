@@ -36,6 +36,7 @@ struct world_options {
     struct config_jobs jobs;
     uint32_t window, validity_s, rate_per_s;
     bool receipts;
+    uint8_t kvn;              /* of the jobs' key set; 0: the first */
     world_eis_edit *eis_edit; /* NULL: as the fleet says */
     bool second_account;      /* devices 50..99 go through it */
 };

@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-#define RIG_COUNTER_SET 0x01 /* ISD-R, version 1 */
+#define RIG_KEYSET 0x01 /* ISD-R, version 1 */
 #define RIG_QUOTA 4096u
 #define RIG_RESULTS 8192u           /* as an engine's: more than all its commands */
 #define RIG_NOW_MS 1780000000000ull /* May 2026 */
@@ -119,7 +119,7 @@ static inline struct record_command rig_command(uint64_t job_id, uint64_t cntr)
                                     .spi = 0x1639,
                                     .kic = 0x12,
                                     .kid = 0x12,
-                                    .counter_set = RIG_COUNTER_SET,
+                                    .keyset = RIG_KEYSET,
                                     .cc_len = 8,
                                     .cntr = cntr,
                                     .packet = span_of(packet, sizeof packet) };

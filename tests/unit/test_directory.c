@@ -109,14 +109,14 @@ static void an_update_keeps_the_record_and_its_generation(void **state)
     (void)state;
     struct directory *directory = directory_of(10);
     struct device_ref first = put(directory, 7, 1, 1, ERR_OK);
-    directory_live(directory, first.record)->proven = 1;
+    directory_live(directory, first.record)->concat_ref = 1;
     for (uint32_t version = 2; version < 40; version++) { /* chains of every length follow */
         struct device_ref ref = put(directory, 7, version, (uint8_t)(1 + version % 4), ERR_OK);
         assert_memory_equal(&ref, &first, sizeof ref);
         check_whole(directory, ref, 7, version, (uint8_t)(1 + version % 4));
     }
     assert_int_equal(directory_count(directory), 1);
-    assert_int_equal(directory_live(directory, first.record)->proven, 1);
+    assert_int_equal(directory_live(directory, first.record)->concat_ref, 1);
     directory_destroy(directory);
 }
 
@@ -278,7 +278,7 @@ static void a_device_costs_at_most_256_octets(void **state)
     size_t each = directory_octets(directory) / CAP;
     print_message("%zu octets a device\n", each);
     assert_true(each <= 256);
-    assert_true(sizeof(struct device_live) == 8);
+    assert_true(sizeof(struct device_live) == 16);
     put(directory, CAP, 1, 1, ERR_FULL);
     directory_destroy(directory);
 }

@@ -182,8 +182,7 @@ static void a_command_reads_back(void **state)
                                       .kid = 0x22,
                                       .tar = { 0, 0, 1 },
                                       .cc_len = 8,
-                                      .keyset = 1,
-                                      .counter_set = 0x13,
+                                      .keyset = 0x1307,
                                       .cntr = 0xFFFFFFFFFF,
                                       .concat_ref = 0x1234,
                                       .ref_bits = 16,
@@ -206,8 +205,7 @@ static void a_command_reads_back(void **state)
     assert_int_equal(got.kid, command.kid);
     assert_memory_equal(got.tar, command.tar, 3);
     assert_int_equal(got.cc_len, 8);
-    assert_int_equal(got.keyset, 1);
-    assert_int_equal(got.counter_set, 0x13);
+    assert_int_equal(got.keyset, 0x1307);
     assert_int_equal(got.cntr, command.cntr);
     assert_int_equal(got.concat_ref, command.concat_ref);
     assert_int_equal(got.ref_bits, 16);

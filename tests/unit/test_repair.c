@@ -216,14 +216,14 @@ static void a_lost_exact_counter_stops_its_key_set(void **state)
     struct record_command command = rig_command(id, 77777);
     command.flags = RECORD_COMMAND_EXACT;
     put_command(&command);
-    struct table_key key = key_exact(&command.eid, RIG_COUNTER_SET);
+    struct table_key key = key_exact(&command.eid, RIG_KEYSET);
     lose(TABLE_EXACT, table_key_span(&key));
     repair(0);
     for (unsigned round = 0; round < 2; round++) {
         struct msg *msg = take(rig.worker, MSG_FETCH_JOB);
         msg->id = id;
         msg->flags = STORE_FETCH_EXACT;
-        msg->part = RIG_COUNTER_SET;
+        msg->status = RIG_KEYSET;
         msg->eid = command.eid;
         assert_int_equal(ask(rig.worker, msg).err, ERR_CORRUPT);
     }

@@ -195,12 +195,12 @@ static void a_job_comes_back_as_it_was_put(void **state)
     assert_int_equal(ask(rig.worker, msg).err, ERR_UNKNOWN);
 }
 
-static struct msg ask_exact(uint64_t job_id, uint8_t counter_set)
+static struct msg ask_exact(uint64_t job_id, uint16_t keyset)
 {
     struct msg *msg = take(rig.worker, MSG_FETCH_JOB);
     msg->id = job_id;
     msg->flags = STORE_FETCH_EXACT;
-    msg->part = counter_set;
+    msg->status = keyset;
     msg->eid = rig_eid(job_id);
     return ask(rig.worker, msg);
 }
@@ -209,16 +209,16 @@ static void a_device_with_exact_counters_gets_its_last_one(void **state)
 {
     (void)state;
     uint64_t id = put_job(4, "");
-    struct msg answer = ask_exact(id, RIG_COUNTER_SET);
+    struct msg answer = ask_exact(id, RIG_KEYSET);
     assert_int_equal(answer.err, ERR_OK);
     assert_int_equal(answer.flags & STORE_EXACT_KNOWN, 0);
     struct record_command command = rig_command(id, 41);
     command.flags = RECORD_COMMAND_EXACT;
     assert_int_equal(ask(rig.worker, command_msg(&command)).err, ERR_OK);
-    answer = ask_exact(id, RIG_COUNTER_SET);
+    answer = ask_exact(id, RIG_KEYSET);
     assert_int_equal(answer.flags & STORE_EXACT_KNOWN, STORE_EXACT_KNOWN);
     assert_int_equal(answer.value, 41);
-    answer = ask_exact(id, RIG_COUNTER_SET + 1); /* another version begins anew */
+    answer = ask_exact(id, RIG_KEYSET + 1); /* another version begins anew */
     assert_int_equal(answer.flags & STORE_EXACT_KNOWN, 0);
 }
 
@@ -231,14 +231,14 @@ static void an_exact_counter_out_of_step_stays_so(void **state)
     assert_int_equal(ask(rig.worker, command_msg(&command)).err, ERR_OK);
     struct msg *msg = take(rig.worker, MSG_OUT_OF_STEP);
     msg->eid = rig_eid(id);
-    msg->part = RIG_COUNTER_SET;
+    msg->status = RIG_KEYSET;
     assert_int_equal(ask(rig.worker, msg).err, ERR_OK);
     command.cntr = 42; /* was on its way */
     assert_int_equal(ask(rig.worker, command_msg(&command)).err, ERR_OK);
     rig_stop(&rig);
     start();
-    assert_int_equal(ask_exact(id, RIG_COUNTER_SET).err, ERR_OUT_OF_STEP);
-    assert_int_equal(ask_exact(id, RIG_COUNTER_SET + 1).err, ERR_OK);
+    assert_int_equal(ask_exact(id, RIG_KEYSET).err, ERR_OUT_OF_STEP);
+    assert_int_equal(ask_exact(id, RIG_KEYSET + 1).err, ERR_OK);
 }
 
 static void a_command_is_journalled_and_replaced(void **state)
@@ -452,7 +452,7 @@ static void a_slot_gets_blocks_above_those_of_the_start(void **state)
     assert_int_equal(ask(rig.worker, msg).err, ERR_DENIED);
 }
 
-static enum err or_flags(void *arg, const struct eid *eid, uint8_t keyset, uint8_t flags)
+static enum err or_flags(void *arg, const struct eid *eid, uint16_t keyset, uint8_t flags)
 {
     assert_int_equal(eid->bytes[15], 3);
     assert_int_equal(keyset, 2);
@@ -466,7 +466,7 @@ static void flags_of_a_key_set_add_up_and_survive(void **state)
     for (uint8_t flags = 1; flags <= 2; flags++) {
         struct msg *msg = take(rig.worker, MSG_KEYSET);
         msg->eid = rig_eid(3);
-        msg->part = 2;
+        msg->status = 2;
         msg->flags = flags;
         assert_int_equal(ask(rig.worker, msg).err, ERR_OK);
         rig_stop(&rig);

@@ -29,6 +29,9 @@ struct net_config {
     uint16_t mtu;            /* the port's; never above it */
     uint64_t seed[2];        /* secret and random: ISNs, ports, table hash */
     int numa_node;           /* SOCKET_ID_ANY is fine */
+    /* Of the edges that share these addresses and seeds, which one this is: connections that we open
+     * have source ports whose flow_edge (io/flow.h) it is. A count of 0 is one edge, alone. */
+    uint32_t edge_index, edge_count;
 
     uint32_t conn_cap;      /* 1,024; connections, those in TIME-WAIT included */
     uint32_t half_open_cap; /* a quarter of conn_cap; accepted but not yet established */

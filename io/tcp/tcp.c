@@ -1,6 +1,7 @@
 /* The calls of io/tcp/tcp.h. */
 #include "io/tcp/tcp.h"
 
+#include "io/flow.h"
 #include "io/net/siphash.h"
 #include "io/tcp/tcp_conn.h"
 
@@ -34,6 +35,15 @@ void tcp_conn_begin(struct tcp_conn *conn, uint64_t now_ns)
     tcp_conn_out(conn);
 }
 
+/* Whether the peer's answers to that port are this edge's. */
+static bool is_home(const struct net *net, struct tcp_endpoint peer, uint16_t port)
+{
+    if (net->config.edge_count <= 1)
+        return true;
+    const struct flow flow = { { ip_source(net, peer.addr), peer.addr }, { port, peer.port } };
+    return flow_edge(&flow, net->config.edge_count) == net->config.edge_index;
+}
+
 /* A free local port towards the peer, from a place of its own per peer (RFC 6056 §3.3.3); 0 when
  * there is none. */
 static uint16_t port_choose(struct net *net, struct tcp_endpoint peer)
@@ -45,7 +55,7 @@ static uint16_t port_choose(struct net *net, struct tcp_endpoint peer)
         uint16_t port = (uint16_t)(PORT_FIRST + (start + i) % PORT_COUNT);
         uint32_t hash = tcp_hash(net, peer.addr, peer.port, port);
         if (tcp_conn_find(net, hash, peer.addr, peer.port, port) != NULL ||
-            tcp_listener_find(net, port) != NULL)
+            tcp_listener_find(net, port) != NULL || !is_home(net, peer, port))
             continue;
         net->tcp.port_next = (uint16_t)((net->tcp.port_next + i + 1) % PORT_COUNT);
         return port;

@@ -1,4 +1,5 @@
 /* RFC 9293 by clause, segment by segment: handshake, order, ends. */
+#include "io/flow.h"
 #include "tests/support/tcp_bed.h"
 
 static void small_segments_are_acknowledged_late_and_together(void **state)
@@ -332,9 +333,28 @@ static void nobody_answers_our_syn(void **state)
     assert_int_equal(bed->why, ERR_UNREACHABLE);
 }
 
+/* Several edges share our address: what comes back to the port must be this one's. */
+static void source_ports_hash_home(void **state)
+{
+    for (uint32_t edge = 0; edge < 3; edge++) {
+        struct net_config config = { .edge_index = edge, .edge_count = 3 };
+        bed_open_with(state, &config);
+        for (uint32_t i = 0; i < 60; i++) {
+            struct tcp_endpoint peer = { ip_addr_v4(THEIRS + i % 5), PORT };
+            bed->conn = tcp_connect(bed->net, peer, &bed_app, bed, bed->now_ns);
+            assert_non_null(bed->conn);
+            struct tcp_endpoint local = tcp_local(bed->conn);
+            struct flow back = { { peer.addr, local.addr }, { peer.port, local.port } };
+            assert_int_equal(flow_edge(&back, 3), edge);
+        }
+        bed_close(state);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(source_ports_hash_home),
         SCRIPT(small_segments_are_acknowledged_late_and_together),
         SCRIPT(an_answer_carries_the_ack),
         SCRIPT(segments_out_of_order_wait_for_the_gap),

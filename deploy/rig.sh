@@ -7,6 +7,8 @@
 #   RIG_DEVICES     how many eUICCs
 #   RIG_ACCOUNT     more lines of the SMSC account, e.g. "validity: 1m" (optional)
 #   RIG_JOBS        more lines of the section jobs (optional)
+#   RIG_PORT_MORE   more lines of the port (optional)
+#   RIG_MORE        more sections (optional)
 #   RIG_WAITING     jobs that may wait; a thousand more than devices when not given
 #
 # and calls rig_close at its end, however it ends. All state is in $RIG_DIR.
@@ -102,6 +104,8 @@ ports:
   - name: net0
     device: $1
     address: 10.98.0.1/24
+$(sed 's/^./    &/' <<<"${RIG_PORT_MORE:-}")
+${RIG_MORE:-}
 accounts:
   - name: main
     port: net0
@@ -136,7 +140,7 @@ rig_open() {
     RIG_URL=http://127.0.0.1:$RIG_PORT
     if [ "$RIG_TRANSPORT" = af_xdp ]; then
         rig_link_make || { rig_say "cannot make the veth pair and its namespace" && return 1; }
-        device=net_af_xdp0,iface=$RIG_LINK
+        device=${RIG_DEVICE:-xsk},iface=$RIG_LINK
     else
         device=net_memif0,role=client,socket=$RIG_DIR/memif,socket-abstract=no
     fi

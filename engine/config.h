@@ -17,6 +17,7 @@
 #define CONFIG_EDGES_MAX 16
 #define CONFIG_WORKERS_MAX 32
 #define CONFIG_PORTS_MAX 16
+#define CONFIG_PEERS_MAX 128
 #define CONFIG_ACCOUNTS_MAX 32
 #define CONFIG_ROUTES_MAX 256
 #define CONFIG_CLIENTS_MAX 64
@@ -40,13 +41,22 @@ struct config_memory {
 
 /* One poll-mode port with its addresses. */
 struct config_port {
-    char *name;             /* ours, for metrics */
-    char *device;           /* DPDK: "0000:3b:00.0" or a vdev: "net_af_xdp0,iface=star0" */
-    uint32_t edge;          /* which edge polls it */
+    char *name;    /* ours, for metrics */
+    char *device;  /* "xsk,iface=star0", or DPDK's: "0000:3b:00.0", "net_memif0,role=…" */
+    uint32_t edge; /* which edge polls it */
     struct ip_addr address; /* IPv4 */
     uint8_t prefix_len;
     struct ip_addr gateway; /* none: only the link is reachable */
     uint16_t mtu;
+    uint32_t source_rate, source_burst; /* AF_XDP of our own: packets of one source; 0: no limit */
+};
+
+/* Who speaks for many devices: never shed by source_rate. */
+struct config_peer {
+    char *name;
+    struct ip_addr prefix;
+    uint8_t prefix_len;
+    uint32_t rate, burst; /* packets a second; 0: no limit */
 };
 
 /* One SMSC account: a system id, its binds, its pace. All its binds live on the edge of its port.
@@ -111,6 +121,8 @@ struct config {
     struct config_memory memory;
     struct config_port ports[CONFIG_PORTS_MAX];
     uint32_t port_count;
+    struct config_peer peers[CONFIG_PEERS_MAX];
+    uint32_t peer_count;
     struct config_account accounts[CONFIG_ACCOUNTS_MAX];
     uint32_t account_count;
     struct config_route routes[CONFIG_ROUTES_MAX];

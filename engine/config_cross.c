@@ -114,6 +114,7 @@ static enum err check_names(const struct config *config, const struct config_whe
         .size = sizeof(struct type_), .offset = offsetof(struct type_, key_)                       \
     }
     const struct names ports = NAMES("ports", name, config->ports, config->port_count, config_port);
+    const struct names peers = NAMES("peers", name, config->peers, config->peer_count, config_peer);
     const struct names accounts =
         NAMES("accounts", name, config->accounts, config->account_count, config_account);
     const struct names account_ports =
@@ -125,7 +126,7 @@ static enum err check_names(const struct config *config, const struct config_whe
     const struct names clients =
         NAMES("api.clients", name, config->api.clients, config->api.client_count, config_client);
 #undef NAMES
-    const struct names *unique[] = { &ports, &accounts, &prefixes, &clients };
+    const struct names *unique[] = { &ports, &peers, &accounts, &prefixes, &clients };
     for (size_t i = 0; i < COUNT(unique); i++) {
         enum err err = refuse_twice(unique[i], where, fault);
         if (err != ERR_OK)

@@ -50,7 +50,7 @@ static const struct setting ports[] = {
     { "name", SETTING_NAME, AT(config_port, name), 1, 31, NULL,
       .help = "Our name for the port, in metrics and in accounts." },
     { "device", SETTING_TEXT, AT(config_port, device), 1, 255, NULL,
-      .help = "PCI address (0000:3b:00.0) or DPDK virtual device (net_af_xdp0,iface=star0)." },
+      .help = "Our AF_XDP port (xsk,iface=star0), a PCI address (0000:3b:00.0) or a DPDK virtual device." },
     { "edge", SETTING_UINT, AT(config_port, edge), 0, CONFIG_EDGES_MAX - 1, "0",
       .help = "Which edge polls it: position in cores.edge, from 0." },
     { "address", SETTING_IP4_NET, AT(config_port, address), .second = offsetof(struct config_port, prefix_len),
@@ -59,6 +59,21 @@ static const struct setting ports[] = {
       .help = "Next hop for what is not on the link." },
     { "mtu", SETTING_UINT, AT(config_port, mtu), 576, 9600, "1500",
       .help = "Largest IP packet, octets." },
+    { "source_rate", SETTING_UINT, AT(config_port, source_rate), 0, 10000000, "10000",
+      .help = "Our AF_XDP port: packets a second one source may send us, peers aside; 0: no limit." },
+    { "source_burst", SETTING_UINT, AT(config_port, source_burst), 1, 1000000, "2000",
+      .help = "How many of them at once." },
+};
+
+static const struct setting peers[] = {
+    { "name", SETTING_NAME, AT(config_peer, name), 1, 31, NULL,
+      .help = "Our name for it, in `starling xdp status`." },
+    { "prefix", SETTING_PREFIX, AT(config_peer, prefix), .second = offsetof(struct config_peer, prefix_len),
+      .help = "Its address, or the prefix of its addresses; the longest that matches counts." },
+    { "rate", SETTING_UINT, AT(config_peer, rate), 0, 10000000, "0",
+      .help = "Packets a second of all its addresses together; 0: no limit." },
+    { "burst", SETTING_UINT, AT(config_peer, burst), 1, 1000000, "10000",
+      .help = "How many of them at once, where there is a rate." },
 };
 
 static const struct setting accounts[] = {
@@ -161,6 +176,8 @@ const struct section config_sections[SECTION_COUNT] = {
                          .help = "What the data path takes at start." },
     [SECTION_PORTS] = { "ports", SECTION_ROOT, LIST(config, ports, port_count, CONFIG_PORTS_MAX), .least = 1, ROWS(ports),
                         .help = "Poll-mode ports with their addresses." },
+    [SECTION_PEERS] = { "peers", SECTION_ROOT, LIST(config, peers, peer_count, CONFIG_PEERS_MAX), ROWS(peers),
+                        .help = "Who speaks for many (gateways, resolvers): never shed by source_rate. SMSCs of accounts are peers as they are." },
     [SECTION_ACCOUNTS] = { "accounts", SECTION_ROOT, LIST(config, accounts, account_count, CONFIG_ACCOUNTS_MAX), .least = 1, ROWS(accounts),
                            .help = "SMSC accounts." },
     [SECTION_ROUTES] = { "routes", SECTION_ROOT, LIST(config, routes, route_count, CONFIG_ROUTES_MAX), .least = 1, ROWS(routes),

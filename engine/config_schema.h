@@ -8,19 +8,20 @@
 #include <stddef.h>
 
 enum setting_kind {
-    SETTING_NAME,     /* lower-case letters, digits, - and _ */
-    SETTING_TEXT,     /* least..most octets, printable */
-    SETTING_PATH,     /* absolute */
-    SETTING_DIGITS,   /* decimal digits, least..most of them */
-    SETTING_UINT,     /* least..most */
-    SETTING_SECONDS,  /* number and unit; least, most and the field in seconds */
-    SETTING_MILLIS,   /* number and unit; least, most and the field in milliseconds */
-    SETTING_MEGA,     /* size with M or G; least, most and the field in MiB */
-    SETTING_IP4,      /* "192.0.2.1"; "none" when that is the default */
-    SETTING_IP4_NET,  /* "192.0.2.1/24": a struct ip_addr, and the length in `second` */
-    SETTING_HOST,     /* IPv4 or IPv6 address, kept as text */
-    SETTING_BOOL,     /* true, false */
-    SETTING_CHOICE,   /* one of `choices`, the field is an enum */
+    SETTING_NAME,    /* lower-case letters, digits, - and _ */
+    SETTING_TEXT,    /* least..most octets, printable */
+    SETTING_PATH,    /* absolute */
+    SETTING_DIGITS,  /* decimal digits, least..most of them */
+    SETTING_UINT,    /* least..most */
+    SETTING_SECONDS, /* number and unit; least, most and the field in seconds */
+    SETTING_MILLIS,  /* number and unit; least, most and the field in milliseconds */
+    SETTING_MEGA,    /* size with M or G; least, most and the field in MiB */
+    SETTING_IP4,     /* "192.0.2.1"; "none" when that is the default */
+    SETTING_IP4_NET, /* "192.0.2.1/24": a struct ip_addr, and the length in `second` */
+    SETTING_PREFIX,  /* an address with or without "/n", of either family; the length in `second` */
+    SETTING_HOST,    /* IPv4 or IPv6 address, kept as text */
+    SETTING_BOOL,    /* true, false */
+    SETTING_CHOICE,  /* one of `choices`, the field is an enum */
     SETTING_CPU_LIST, /* [1, 2]: uint32_t array of `most`, its count in `second` */
 };
 
@@ -40,6 +41,7 @@ enum section_id {
     SECTION_CORES,
     SECTION_MEMORY,
     SECTION_PORTS,
+    SECTION_PEERS,
     SECTION_ACCOUNTS,
     SECTION_ROUTES,
     SECTION_API,

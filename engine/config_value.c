@@ -1,6 +1,8 @@
 /* One setting's text to its field, and what it accepts in words. */
 #include "engine/config_schema.h"
 
+#include "io/xdp/steer_list.h"
+
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <inttypes.h>
@@ -126,6 +128,22 @@ static bool ip4_net_read(const struct setting *setting, const char *text, void *
     return true;
 }
 
+static bool prefix_read(const struct setting *setting, const char *text, void *base)
+{
+    struct ip_addr addr;
+    struct steer_prefix prefix;
+    uint8_t prefix_len;
+    if (ip_read(text, &addr))
+        prefix_len = ip_is_v4(addr) ? 32 : 128;
+    else if (!ip_prefix_read(text, &addr, &prefix_len))
+        return false;
+    if (!steer_prefix_of(addr, prefix_len, &prefix))
+        return false;
+    *(struct ip_addr *)(void *)((char *)base + setting->offset) = addr;
+    *((uint8_t *)base + setting->second) = prefix_len;
+    return true;
+}
+
 static bool choice_read(const struct setting *setting, const char *text, void *base)
 {
     for (int i = 0; setting->choices[i] != NULL; i++)
@@ -177,6 +195,8 @@ bool setting_read(const struct setting *setting, const char *text, void *base)
         return ip4_read(setting, text, base);
     case SETTING_IP4_NET:
         return ip4_net_read(setting, text, base);
+    case SETTING_PREFIX:
+        return prefix_read(setting, text, base);
     case SETTING_BOOL:
         return bool_read(setting, text, base);
     case SETTING_CHOICE:
@@ -255,6 +275,11 @@ void setting_accepts(const struct setting *setting, char *out, size_t cap)
         return;
     case SETTING_IP4_NET:
         snprintf(out, cap, "an IPv4 address with its prefix length, such as 192.0.2.2/24");
+        return;
+    case SETTING_PREFIX:
+        snprintf(out, cap,
+                 "an IPv4 or IPv6 address or prefix, such as 192.0.2.0/24 or "
+                 "2001:db8::/32; no IPv6 prefix of zeros");
         return;
     case SETTING_HOST:
         snprintf(out, cap, "an IPv4 or IPv6 address");

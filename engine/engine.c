@@ -4,8 +4,8 @@
 #include "base/log.h"
 #include "engine/clock.h"
 #include "engine/metrics.h"
+#include "engine/ports.h"
 #include "engine/topology.h"
-#include "io/port_dpdk.h"
 
 #include <rte_eal.h>
 #include <rte_errno.h>
@@ -28,6 +28,7 @@ static void on_signal(int signal)
 struct engine {
     const struct config *config;
     struct topology *topology;
+    struct ports ports;
     struct api_ops ops;
     struct api *api;
     pthread_t store_thread;
@@ -51,7 +52,9 @@ static uint64_t ops_now_ms(void *ctx)
 static void ops_metrics(void *ctx, api_metric_emit *emit, void *arg)
 {
     struct control *control = ctx;
-    metrics_emit(CONTAINER_OF(control, struct topology, control), emit, arg);
+    struct engine *engine = control->answer_ctx;
+    metrics_emit(engine->topology, emit, arg);
+    ports_emit(&engine->ports, emit, arg);
 }
 
 static bool ops_ready(void *ctx, const char **why)
@@ -101,18 +104,6 @@ static enum err api_open(struct engine *engine, struct fault *fault)
 
 /* ---- Start ------------------------------------------------------------------------------------- */
 
-static struct port *open_port(void *ctx, uint32_t index, struct rte_mempool *frames,
-                              struct fault *fault)
-{
-    const struct config *config = ctx;
-    struct port_dpdk_config port = {
-        .device = config->ports[index].device,
-        .frames = frames,
-        .mtu = config->ports[index].mtu,
-    };
-    return port_dpdk_open(&port, fault);
-}
-
 static enum err eal_start(const struct config *config, struct fault *fault)
 {
     struct eal_args args;
@@ -129,8 +120,8 @@ static enum err eal_start(const struct config *config, struct fault *fault)
 static enum err engine_start(struct engine *engine, struct fault *fault)
 {
     struct topology_options options = {
-        .open_port = open_port,
-        .ctx = (void *)(uintptr_t)engine->config,
+        .open_port = ports_open_one,
+        .ctx = &engine->ports,
         .now_ns = clock_now_ns(),
         .wall_ms = clock_wall_ms(),
         .clock = clock_real(),
@@ -219,6 +210,7 @@ static void engine_stop(struct engine *engine)
     }
     if (topology != NULL)
         topology_stop(topology);
+    ports_off(&engine->ports);
     if (topology != NULL && engine->is_store_running) {
         store_thread_stop(topology->store_thread);
         pthread_join(engine->store_thread, NULL);
@@ -231,7 +223,7 @@ static void engine_stop(struct engine *engine)
 
 enum err engine_run(const struct config *config, struct fault *fault)
 {
-    struct engine engine = { .config = config };
+    struct engine engine = { .config = config, .ports.config = config };
     struct sigaction action = { .sa_handler = on_signal };
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);

@@ -2,6 +2,7 @@
  * unless the configuration says busy. */
 #include "engine/clock.h"
 #include "engine/topology.h"
+#include "io/port_xsk.h"
 
 #include <rte_launch.h>
 #include <rte_lcore.h>
@@ -160,8 +161,10 @@ static void arg_add(struct eal_args *args, const char *format, ...)
 
 static bool needs_pci(const struct config *config)
 {
+    char interface[IF_NAMESIZE];
     for (uint32_t p = 0; p < config->port_count; p++)
-        if (strncmp(config->ports[p].device, "net_", 4) != 0)
+        if (strncmp(config->ports[p].device, "net_", 4) != 0 &&
+            !xsk_interface(config->ports[p].device, interface))
             return true;
     return false;
 }

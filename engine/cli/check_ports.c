@@ -1,6 +1,8 @@
 /* Ports: whether their devices exist and their addresses are free for us; the API's port. */
 #include "engine/cli/findings.h"
 
+#include "io/port_xsk.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <ifaddrs.h>
@@ -30,10 +32,33 @@ static bool is_pci(const char *device)
     return sscanf(device, "%4x:%2x:%2x.%1x", &domain, &bus, &slot, &function) == 4;
 }
 
+/* Our AF_XDP port: it has one socket, so the interface should have one queue. */
+static void check_interface(struct findings *findings, const char *subject, const char *device,
+                            const char *interface)
+{
+    uint32_t queues = xsk_queue_count(interface);
+    if (queues == 0) {
+        finding_add(findings, FINDING_ERROR, subject, "the engine would not start",
+                    "no interface %s here", interface);
+        finding_fix(findings, "ip -br link");
+    } else if (queues > 1) {
+        finding_add(findings, FINDING_WARNING, subject,
+                    "what comes on the queues that the engine does not poll is lost",
+                    "%s has %u rx queues, the port polls one", interface, queues);
+        finding_fix(findings, "ethtool -L %s combined 1 (or rx 1)", interface);
+    } else {
+        finding_add(findings, FINDING_FINE, subject, "", "%s", device);
+    }
+}
+
 static void check_device(struct findings *findings, const char *subject, const char *device)
 {
     char name[IF_NAMESIZE], path[160];
     struct stat status;
+    if (xsk_interface(device, name)) {
+        check_interface(findings, subject, device, name);
+        return;
+    }
     if (is_pci(device)) {
         snprintf(path, sizeof path, "/sys/bus/pci/devices/%.64s", device);
         if (stat(path, &status) != 0) {
@@ -44,8 +69,9 @@ static void check_device(struct findings *findings, const char *subject, const c
         }
     } else if (strncmp(device, "net_", 4) != 0) {
         finding_add(findings, FINDING_ERROR, subject, "the engine would not start",
-                    "\"%s\" is neither a PCI address nor a DPDK virtual device", device);
-        finding_fix(findings, "such as 0000:3b:00.0, or net_af_xdp0,iface=NAME (ip -br link)");
+                    "\"%s\" is neither a PCI address nor xsk,iface=NAME nor a DPDK virtual device",
+                    device);
+        finding_fix(findings, "such as xsk,iface=NAME (ip -br link), or 0000:3b:00.0");
         return;
     } else if (interface_of(device, name)) {
         if (if_nametoindex(name) == 0) {

@@ -12,5 +12,6 @@ int cli_send(int argc, char **argv);
 int cli_decode(int argc, char **argv);
 int cli_packet(int argc, char **argv);
 int cli_kek(int argc, char **argv);
+int cli_xdp(int argc, char **argv);
 
 #endif

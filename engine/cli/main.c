@@ -18,6 +18,7 @@ static const struct command {
     { "kek", cli_kek, "make a key-encryption key" },
     { "packet", cli_packet, "seal or open SCP80 packets, JSON lines in and out" },
     { "send", cli_send, "one job from the shell: waits and prints the result" },
+    { "xdp", cli_xdp, "what an engine's XDP program steers and sheds; its drop list" },
 };
 
 static void print_usage(FILE *out)

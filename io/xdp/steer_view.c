@@ -69,6 +69,8 @@ static void fault_of_folder(const char *interface, int why, struct fault *fault)
 bool steer_view_open(struct steer_view *view, const char *interface, struct fault *fault)
 {
     char path[STEER_PATH_CAP];
+    libxdp_set_print(NULL); /* what matters of it, a fault says */
+    libbpf_set_print(NULL);
     *view = STEER_VIEW_NONE;
     snprintf(view->interface, sizeof view->interface, "%s", interface);
     snprintf(path, sizeof path, STEER_PINS "/%s", view->interface);

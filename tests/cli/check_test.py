@@ -116,6 +116,8 @@ class Check(Place):
         self.assertEqual(self.found("port p0", "no interface nosuchif0", "ip -br link"), "error")
         self.configure(device="net_af_xdp0")
         self.assertEqual(self.found("port p0", "names no interface"), "error")
+        self.configure(device="xsk,iface=nosuchif0")
+        self.assertEqual(self.found("port p0", "no interface nosuchif0", "ip -br link"), "error")
         self.configure(device="0000:ff:1f.7")
         self.assertEqual(self.found("port p0", "no PCI device"), "error")
         self.configure(device="eth0")

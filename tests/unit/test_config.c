@@ -121,6 +121,28 @@ static void reference_file_loads(void **state)
     config_free(config);
 }
 
+static void peers_are_addresses_or_prefixes(void **state)
+{
+    (void)state;
+    struct config *config = NULL;
+    struct fault fault = { "" };
+    enum err err = load(SOUND "peers:\n- {name: a, prefix: 10.0.0.254}\n"
+                              "- {name: b, prefix: \"2001:db8::/32\", rate: 100, burst: 7}\n",
+                        &config, &fault);
+    assert_string_equal(fault.text, "");
+    check_err("peers", err, ERR_OK);
+    assert_int_equal(config->peer_count, 2);
+    assert_true(ip_equal(config->peers[0].prefix, ip_addr_v4(0x0A0000FE)));
+    assert_int_equal(config->peers[0].prefix_len, 32);
+    assert_int_equal(config->peers[0].rate, 0);
+    assert_int_equal(config->peers[1].prefix_len, 32);
+    assert_int_equal(config->peers[1].rate, 100);
+    assert_int_equal(config->peers[1].burst, 7);
+    assert_int_equal(config->ports[0].source_rate, 10000);
+    assert_int_equal(config->ports[0].source_burst, 2000);
+    config_free(config);
+}
+
 static void least_file_takes_defaults(void **state)
 {
     (void)state;
@@ -226,6 +248,22 @@ static const struct {
     { "address twice",
       SOUND_PORT "- name: p1\n  device: d\n  address: 10.0.0.2/24\n" SOUND_ACCOUNT SOUND_ROUTE,
       "5: ports[1].address: is already that of ports[0]" },
+    { "source rate of more than a port",
+      "ports:\n- {name: p0, device: d, address: 10.0.0.2/24,\n   source_rate: 10000001}\n",
+      "3: ports[0].source_rate: \"10000001\" is not acceptable; accepted: a number from 0 to "
+      "10000000" },
+    { "source burst of none",
+      "ports:\n- {name: p0, device: d, address: 10.0.0.2/24, source_burst: 0}\n",
+      "2: ports[0].source_burst: \"0\" is not acceptable" },
+    { "peer without prefix", SOUND "peers:\n- {name: g}\n", "8: peers[0].prefix: is missing" },
+    { "peer's prefix too long", SOUND "peers:\n- {name: g, prefix: 10.0.0.0/33}\n",
+      "8: peers[0].prefix: \"10.0.0.0/33\" is not acceptable; accepted: an IPv4 or IPv6 address or "
+      "prefix" },
+    { "peer's prefix over both families", SOUND "peers:\n- {name: g, prefix: \"::/64\"}\n",
+      "8: peers[0].prefix: \"::/64\" is not acceptable" },
+    { "peer twice",
+      SOUND "peers:\n- {name: g, prefix: 10.0.0.0/8}\n- {name: g, prefix: 11.0.0.0/8}\n",
+      "9: peers[1].name: \"g\" is already used by peers[0]" },
     { "account without port",
       "ports:\n- {name: p1, device: d, address: 10.0.0.2/24}\n" SOUND_ACCOUNT SOUND_ROUTE,
       "4: accounts[0].port: \"p0\" is the name of none of the ports; accepted: p1" },
@@ -306,6 +344,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reference_file_shows_every_setting_and_default),
         cmocka_unit_test(reference_file_loads),
+        cmocka_unit_test(peers_are_addresses_or_prefixes),
         cmocka_unit_test(least_file_takes_defaults),
         cmocka_unit_test(bad_files_are_refused_with_line_setting_and_accepted_values),
         cmocka_unit_test(addresses_that_work_are_taken),

@@ -1,0 +1,146 @@
+/* From a port of the configuration to a port that is open, with who is shed and who never. */
+#include "engine/ports.h"
+
+#include "io/port_dpdk.h"
+#include "io/xdp/steer_list.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define PEERS_MAX (CONFIG_PEERS_MAX + CONFIG_ACCOUNTS_MAX)
+
+static_assert(PEERS_MAX <= STEER_PEERS_MAX, "the program's map holds them all");
+
+static bool is_within(struct ip_addr addr, const struct config_peer *peer)
+{
+    struct steer_prefix at, within;
+    return ip_is_v4(addr) == ip_is_v4(peer->prefix) &&
+           steer_prefix_of(addr, peer->prefix_len, &at) &&
+           steer_prefix_of(peer->prefix, peer->prefix_len, &within) &&
+           memcmp(&at, &within, sizeof at) == 0;
+}
+
+/* An SMSC speaks for all devices: a peer without limit, unless a configured peer holds it. */
+static bool needs_peer(const struct config *config, const struct config_account *account)
+{
+    for (uint32_t i = 0; i < config->peer_count; i++)
+        if (is_within(account->address, &config->peers[i]))
+            return false;
+    for (const struct config_account *other = config->accounts; other < account; other++)
+        if (ip_equal(other->address, account->address))
+            return false;
+    return true;
+}
+
+static uint32_t peers_of(const struct config *config, struct steer_peer peers[PEERS_MAX])
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < config->peer_count; i++) {
+        const struct config_peer *peer = &config->peers[i];
+        peers[count++] = (struct steer_peer){ .name = peer->name,
+                                              .prefix = peer->prefix,
+                                              .prefix_len = peer->prefix_len,
+                                              .rate = peer->rate,
+                                              .burst = peer->burst };
+    }
+    for (uint32_t i = 0; i < config->account_count; i++) {
+        const struct config_account *account = &config->accounts[i];
+        if (needs_peer(config, account))
+            peers[count++] =
+                (struct steer_peer){ .name = account->name,
+                                     .prefix = account->address,
+                                     .prefix_len = ip_is_v4(account->address) ? 32 : 128 };
+    }
+    return count;
+}
+
+static struct port *open_xsk(struct ports *ports, uint32_t index, const char *interface,
+                             struct rte_mempool *frames, struct fault *fault)
+{
+    const struct config_port *port = &ports->config->ports[index];
+    struct steer_peer peers[PEERS_MAX];
+    const struct steer_config steer = {
+        .interface = interface,
+        .addresses = &port->address,
+        .address_count = 1,
+        .queue_count = 1,
+        .source_rate = port->source_rate,
+        .source_burst = port->source_burst,
+        .peers = peers,
+        .peer_count = peers_of(ports->config, peers),
+    };
+    const struct port_xsk_config config = { .frames = frames, .mtu = port->mtu };
+    ports->devices[index] = xsk_device_open(&steer, fault);
+    if (ports->devices[index] == NULL)
+        return NULL;
+    ports->sockets[index] = port_xsk_open(ports->devices[index], 0, &config, fault);
+    return ports->sockets[index];
+}
+
+struct port *ports_open_one(void *ctx, uint32_t index, struct rte_mempool *frames,
+                            struct fault *fault)
+{
+    struct ports *ports = ctx;
+    const struct config_port *port = &ports->config->ports[index];
+    const struct port_dpdk_config dpdk = { .device = port->device,
+                                           .frames = frames,
+                                           .mtu = port->mtu };
+    char interface[IF_NAMESIZE];
+    if (xsk_interface(port->device, interface))
+        return open_xsk(ports, index, interface, frames, fault);
+    return port_dpdk_open(&dpdk, fault);
+}
+
+void ports_off(struct ports *ports)
+{
+    for (uint32_t i = 0; i < CONFIG_PORTS_MAX; i++) {
+        xsk_device_close(ports->devices[i]);
+        ports->devices[i] = NULL;
+    }
+}
+
+/* ---- Metrics ----------------------------------------------------------------------------------- */
+
+struct out {
+    api_metric_emit *emit;
+    void *arg;
+    const char *port;
+};
+
+static void emit_counter(const struct out *out, const char *name, const char *help,
+                         const char *event, uint64_t value)
+{
+    char labels[96];
+    snprintf(labels, sizeof labels, "port=\"%s\",event=\"%s\"", out->port, event);
+    const struct api_metric metric = {
+        .name = name, .help = help, .type = "counter", .labels = labels, .value = (double)value
+    };
+    out->emit(out->arg, &metric);
+}
+
+static void emit_socket(void *ctx, const char *event, uint64_t value)
+{
+    emit_counter(
+        ctx, "starling_xsk_total",
+        "AF_XDP sockets: system calls, and what socket or kernel lost (io/port_xsk_state.h).",
+        event, value);
+}
+
+/* Samples of one name stay together, whatever the number of ports. */
+void ports_emit(struct ports *ports, api_metric_emit *emit, void *arg)
+{
+    struct out out = { .emit = emit, .arg = arg };
+    for (uint32_t i = 0; i < ports->config->port_count; i++) {
+        out.port = ports->config->ports[i].name;
+        for (uint32_t c = 0; ports->devices[i] != NULL && c < STEER_COUNTER_COUNT; c++)
+            emit_counter(&out, "starling_xdp_total",
+                         "Frames by what the XDP program did with them (io/xdp/steer_map.h).",
+                         steer_counter_label(c),
+                         steer_view_counter(xsk_device_view(ports->devices[i]), c));
+    }
+    for (uint32_t i = 0; i < ports->config->port_count; i++) {
+        out.port = ports->config->ports[i].name;
+        if (ports->devices[i] != NULL && ports->sockets[i] != NULL)
+            port_xsk_figures(ports->sockets[i], emit_socket, &out);
+    }
+}

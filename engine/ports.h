@@ -1,0 +1,26 @@
+/* Opens the ports that the configuration names, by what their device is: AF_XDP of our own, or any
+ * DPDK driver. Control side. */
+#ifndef ENGINE_PORTS_H
+#define ENGINE_PORTS_H
+
+#include "engine/api/api.h"
+#include "engine/config.h"
+#include "io/port_xsk.h"
+
+struct ports {
+    const struct config *config;
+    struct xsk_device *devices[CONFIG_PORTS_MAX]; /* NULL: not AF_XDP of our own */
+    struct port *sockets[CONFIG_PORTS_MAX];       /* their ports; borrowed */
+};
+
+/* A topology_open_port; `ctx` is a struct ports. */
+struct port *ports_open_one(void *ctx, uint32_t index, struct rte_mempool *frames,
+                            struct fault *fault);
+
+/* XDP programs off: once no core polls any more. The ports themselves stay the topology's. */
+void ports_off(struct ports *ports);
+
+/* What XDP programs and sockets count; while the ports live. */
+void ports_emit(struct ports *ports, api_metric_emit *emit, void *arg);
+
+#endif

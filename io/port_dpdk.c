@@ -93,6 +93,15 @@ static int device_mtu(struct port_dpdk *dpdk, uint16_t wanted)
     return failed;
 }
 
+static uint32_t offloads_of(const struct rte_eth_conf *conf)
+{
+    uint64_t tx = conf->txmode.offloads, rx = conf->rxmode.offloads;
+    return ((tx & RTE_ETH_TX_OFFLOAD_TCP_CKSUM) != 0 ? PORT_TX_TCP_CHECKSUM : 0) |
+           ((tx & RTE_ETH_TX_OFFLOAD_UDP_CKSUM) != 0 ? PORT_TX_UDP_CHECKSUM : 0) |
+           ((rx & RTE_ETH_RX_OFFLOAD_TCP_CKSUM) != 0 ? PORT_RX_TCP_CHECKSUM : 0) |
+           ((rx & RTE_ETH_RX_OFFLOAD_UDP_CKSUM) != 0 ? PORT_RX_UDP_CHECKSUM : 0);
+}
+
 /* Configures one queue each way with what the device offers of checksums. */
 static int device_configure(struct port_dpdk *dpdk, const struct port_dpdk_config *config)
 {
@@ -101,13 +110,12 @@ static int device_configure(struct port_dpdk *dpdk, const struct port_dpdk_confi
     if (failed != 0)
         return failed;
     struct rte_eth_conf conf = {
-        .txmode.offloads = info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_TCP_CKSUM,
-        .rxmode.offloads = info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_TCP_CKSUM,
+        .txmode.offloads =
+            info.tx_offload_capa & (RTE_ETH_TX_OFFLOAD_TCP_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM),
+        .rxmode.offloads =
+            info.rx_offload_capa & (RTE_ETH_RX_OFFLOAD_TCP_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM),
     };
-    if (conf.txmode.offloads != 0)
-        dpdk->port.offloads |= PORT_TX_TCP_CHECKSUM;
-    if (conf.rxmode.offloads != 0)
-        dpdk->port.offloads |= PORT_RX_TCP_CHECKSUM;
+    dpdk->port.offloads = offloads_of(&conf);
     failed = rte_eth_dev_configure(dpdk->id, 1, 1, &conf);
     if (failed == 0 && config->mtu != 0)
         failed = device_mtu(dpdk, config->mtu);
@@ -130,6 +138,11 @@ static int device_start(struct port_dpdk *dpdk, const struct port_dpdk_config *c
         failed = rte_eth_dev_start(dpdk->id);
     if (failed == 0 && config->promiscuous)
         failed = rte_eth_promiscuous_enable(dpdk->id);
+    /* Who asks for our IPv6 addresses does so by multicast (RFC 4861 §7.2.2). */
+    if (failed == 0)
+        failed = rte_eth_allmulticast_enable(dpdk->id);
+    if (failed == -ENOTSUP)
+        failed = 0; /* software drivers take all there is */
     struct rte_ether_addr mac;
     if (failed == 0)
         failed = rte_eth_macaddr_get(dpdk->id, &mac);

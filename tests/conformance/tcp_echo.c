@@ -330,13 +330,18 @@ static void echo_open(struct echo *echo, const struct settings *settings, struct
 {
     struct fault fault = { "" };
     struct net_config config = { .gateway4 = settings->gateway,
+                                 .gateway6 = settings->gateway,
                                  .numa_node = SOCKET_ID_ANY,
                                  .conn_cap = CONNS,
                                  .half_open_cap = CONNS,
                                  .time_wait_ms = 2000,
                                  .held_cap = 8192 };
-    if (!ip_prefix_read(settings->addr, &config.addr4, &config.prefix4))
-        fail("an address with its prefix length is wanted, like 10.99.0.1/24");
+    struct ip_addr addr;
+    uint8_t prefix_len;
+    if (!ip_prefix_read(settings->addr, &addr, &prefix_len))
+        fail("an address with its prefix length is wanted, like 10.99.0.1/24 or 2001:db8::1/64");
+    *(ip_is_v4(addr) ? &config.addr4 : &config.addr6) = addr;
+    *(ip_is_v4(addr) ? &config.prefix4 : &config.prefix6) = prefix_len;
     if (getrandom(config.seed, sizeof config.seed, 0) != sizeof config.seed)
         fail("no random numbers");
     echo->now_ns = clock_ns();

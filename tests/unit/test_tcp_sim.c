@@ -164,6 +164,13 @@ static void impairment_draw(struct world *world, struct prng *prng)
         config->jitter_ns = prng_below(prng, 20) * MS;
 }
 
+/* Every other seed speaks IPv6. */
+static struct ip_addr addr_at(const struct world *world, uint32_t end)
+{
+    struct ip_addr six = { { 0x20, 0x01, 0x0d, 0xb8, [15] = (uint8_t)(end + 1) } };
+    return world->seed % 2 == 0 ? ip_addr_v4(0x0a630001 + end) : six;
+}
+
 static void side_open(struct world *world, uint32_t end, struct port *port, struct prng *prng,
                       uint16_t mtu)
 {
@@ -176,9 +183,7 @@ static void side_open(struct world *world, uint32_t end, struct port *port, stru
     impairment.seed = world->seed * 2 + end;
     side->port = impair_open(port, &impairment, &fault);
     sim_check(world, side->port != NULL);
-    struct net_config config = { .addr4 = ip_addr_v4(0x0a630001 + end),
-                                 .prefix4 = 24,
-                                 .mtu = mtu,
+    struct net_config config = { .mtu = mtu,
                                  .seed = { prng_next(prng), prng_next(prng) },
                                  .numa_node = SOCKET_ID_ANY,
                                  .conn_cap = 4,
@@ -186,6 +191,9 @@ static void side_open(struct world *world, uint32_t end, struct port *port, stru
                                  .send_len_max = windows[prng_below(prng, COUNT(windows))],
                                  .recv_len_max = windows[prng_below(prng, COUNT(windows))],
                                  .keep_alive_ms = 20000 };
+    bool four = ip_is_v4(addr_at(world, end));
+    *(four ? &config.addr4 : &config.addr6) = addr_at(world, end);
+    *(four ? &config.prefix4 : &config.prefix6) = four ? 24 : 64;
     side->piece_max = config.send_len_max < CHUNK_LEN ? config.send_len_max : CHUNK_LEN;
     side->net = net_create(side->port, &config, world->now_ns, &fault);
     sim_check(world, side->net != NULL);
@@ -207,7 +215,8 @@ static void world_open(struct world *world, uint64_t seed)
     struct port *ends[2];
     struct port_mem_config config = { .frames = { frames, frames }, .depth = 512 };
     sim_check(world, port_mem_open(&config, ends, &fault));
-    uint16_t mtu = (uint16_t)(prng_below(&prng, 2) == 0 ? 1500 : draw(&prng, 576, 1500));
+    uint16_t mtu_min = ip_is_v4(addr_at(world, 0)) ? 576 : 1280;
+    uint16_t mtu = (uint16_t)(prng_below(&prng, 2) == 0 ? 1500 : draw(&prng, mtu_min, 1500));
     for (uint32_t end = 0; end < 2; end++)
         side_open(world, end, ends[end], &prng, mtu);
     world->sides[1].close_after_peer = world->story == HALF_CLOSE || world->story == ECHO;
@@ -220,8 +229,8 @@ static void world_open(struct world *world, uint64_t seed)
     struct side *client = &world->sides[0];
     struct side *server = &world->sides[1];
     sim_check(world, tcp_listen(server->net, PORT, &app, on_accepted, server) == ERR_OK);
-    client->conn = tcp_connect(client->net, (struct tcp_endpoint){ ip_addr_v4(0x0a630002), PORT },
-                               &app, client, world->now_ns);
+    client->conn = tcp_connect(client->net, (struct tcp_endpoint){ addr_at(world, 1), PORT }, &app,
+                               client, world->now_ns);
     sim_check(world, client->conn != NULL);
 }
 

@@ -75,12 +75,39 @@ static void transport_key_lies_in_secret_memory(void **state)
     world_destroy(world);
 }
 
+static bool card_ran(struct world *world)
+{
+    return world->runs == 1;
+}
+
+/* The card's answer comes while the disk takes nothing, then all memory is gone. Had the SMSC been
+ * told that we have the answer, it would never come again, and the job could not end executed. */
+static void an_answer_is_acknowledged_once_it_is_durable(void **state)
+{
+    (void)state;
+    struct world_options options = world_options_default(4, 1);
+    struct world *world = world_create(&options);
+    world_submit(world, 0, "80CAFF2100", 3600, 1);
+    assert_true(world_run(world, 60 * WORLD_SECOND, card_ran));
+    world->store_stalls = true;
+    world_run(world, 5 * WORLD_SECOND, NULL);
+    assert_int_equal(counter_read(&world->topology->edges[0]->counters.uplinks), 1);
+    world_kill(world);
+    world->store_stalls = false;
+    world_start(world);
+    assert_true(world_run(world, 1200 * WORLD_SECOND, world_all_done));
+    assert_int_equal(world->jobs[0].outcome, JOB_EXECUTED);
+    world_check(world);
+    world_destroy(world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_job_comes_back_executed),
         cmocka_unit_test(a_job_shows_its_attempts_whoever_answers_first),
         cmocka_unit_test(transport_key_lies_in_secret_memory),
+        cmocka_unit_test(an_answer_is_acknowledged_once_it_is_durable),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

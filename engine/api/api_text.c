@@ -37,6 +37,17 @@ void api_text_put(struct api_text *text, const char *format, ...)
     text->len += (size_t)len;
 }
 
+void api_text_number(struct api_text *text, uint64_t value)
+{
+    char digits[20];
+    size_t at = sizeof digits;
+    do {
+        digits[--at] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value > 0);
+    api_text_add(text, span_of(digits + at, sizeof digits - at));
+}
+
 void api_text_add(struct api_text *text, struct span bytes)
 {
     if (bytes.len == 0)

@@ -35,17 +35,12 @@ static void expect(struct pass *pass, char wanted)
 static struct span read_string(struct pass *pass)
 {
     expect(pass, '"');
-    const uint8_t *start = pass->at;
-    while (pass->plain && pass->at < pass->end && *pass->at != '"') {
-        pass->plain = *pass->at >= 0x20 && *pass->at < 0x7F && *pass->at != '\\';
-        pass->at += pass->plain;
-    }
-    struct span text = span_of(start, (size_t)(pass->at - start));
-    if (pass->at < pass->end)
-        pass->at++; /* the quote, when all is plain */
-    else
-        pass->plain = false;
-    return text;
+    const uint8_t *start = pass->at, *at = start; /* kept in a register: most octets come by here */
+    while (at < pass->end && *at != '"' && *at != '\\' && *at >= 0x20 && *at < 0x7F)
+        at++;
+    pass->plain = pass->plain && at < pass->end && *at == '"';
+    pass->at = at + pass->plain;
+    return span_of(start, (size_t)(at - start));
 }
 
 static int64_t read_integer(struct pass *pass)

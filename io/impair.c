@@ -17,7 +17,6 @@ struct held {
 
 struct impair {
     struct port port;
-    struct port *under;
     struct impair_config config;
     struct impair_counters counters;
     struct prng prng;
@@ -125,7 +124,7 @@ static uint32_t impair_rx(struct port *port, struct rte_mbuf **frames, uint32_t 
     struct rte_mbuf *burst[FRAME_BURST];
     uint32_t count;
     do {
-        count = port_rx(impair->under, burst, FRAME_BURST);
+        count = port_rx(port->under, burst, FRAME_BURST);
         for (uint32_t i = 0; i < count; i++)
             arrive(impair, burst[i]);
     } while (count == FRAME_BURST);
@@ -137,8 +136,7 @@ static uint32_t impair_rx(struct port *port, struct rte_mbuf **frames, uint32_t 
 
 static uint32_t impair_tx(struct port *port, struct rte_mbuf **frames, uint32_t count)
 {
-    struct impair *impair = CONTAINER_OF(port, struct impair, port);
-    port_tx(impair->under, frames, count);
+    port_tx(port->under, frames, count);
     return count;
 }
 
@@ -147,13 +145,29 @@ static void impair_close(struct port *port)
     struct impair *impair = CONTAINER_OF(port, struct impair, port);
     while (impair->count > 0)
         frame_give(heap_pop(impair));
-    port_close(impair->under);
+    port_close(port->under);
     rte_free(impair);
 }
 
-static const struct port_ops impair_ops = { .rx = impair_rx,
-                                            .tx = impair_tx,
-                                            .close = impair_close };
+static bool step(struct port *port, uint64_t now_ns)
+{
+    impair_step(port, now_ns);
+    return port_step(port->under, now_ns);
+}
+
+static void figures(struct port *port, port_each *each, void *ctx)
+{
+    const struct impair_counters *counters = impair_counters(port);
+    each(ctx, "impair", "lost", counter_read(&counters->lost));
+    each(ctx, "impair", "duplicated", counter_read(&counters->duplicated));
+    each(ctx, "impair", "corrupted", counter_read(&counters->corrupted));
+    each(ctx, "impair", "reordered", counter_read(&counters->reordered));
+    each(ctx, "impair", "full", counter_read(&counters->full));
+}
+
+static const struct port_ops impair_ops = {
+    .rx = impair_rx, .tx = impair_tx, .close = impair_close, .step = step, .figures = figures
+};
 
 struct port *impair_open(struct port *under, const struct impair_config *config,
                          struct fault *fault)
@@ -165,11 +179,8 @@ struct port *impair_open(struct port *under, const struct impair_config *config,
         fault_set(fault, "impairment of %u frames: no memory: give the EAL more", depth);
         return NULL;
     }
-    impair->port = *under;
-    impair->port.ops = &impair_ops;
+    port_over(&impair->port, under, &impair_ops);
     impair->port.offloads = 0; /* corrupted on purpose: no verdict from below still holds */
-    impair->port.counters = (struct port_counters){ 0 };
-    impair->under = under;
     impair->config = *config;
     impair->config.depth = depth;
     prng_init(&impair->prng, config->seed);

@@ -29,7 +29,7 @@ struct port *impair_open(struct port *under, const struct impair_config *config,
 /* Changes the treatment of frames yet to come; seed and depth stay. */
 void impair_set(struct port *impair, const struct impair_config *config);
 
-/* Moves its clock: to be called before port_rx. */
+/* Moves its clock, as port_step does: to be called before port_rx. */
 void impair_step(struct port *impair, uint64_t now_ns);
 
 /* When a held frame is due; UINT64_MAX when none is held. */

@@ -1,6 +1,9 @@
-/* A NIC queue: frames in, frames out. Backends: port_dpdk (any DPDK driver), port_mem (in-memory
- * pairs), impair (loss, delay and the like over another port). One core owns a port; calls never
- * block. */
+/* A NIC queue: frames in, frames out. Backends: port_dpdk (any DPDK driver), port_xsk (AF_XDP),
+ * port_mem (in-memory pairs). Stages are ports over ports, from the queue up:
+ *
+ *   queue ─▶ capture ─▶ impair ─▶ resteer ─▶ net
+ *
+ * none of which is there unless it is wanted. One core owns a port; calls never block. */
 #ifndef IO_PORT_H
 #define IO_PORT_H
 
@@ -15,11 +18,17 @@
 
 struct port;
 
+/* A counter, by layer and what it counts. */
+typedef void port_each(void *ctx, const char *layer, const char *event, uint64_t value);
+
 struct port_ops {
     uint32_t (*rx)(struct port *port, struct rte_mbuf **frames, uint32_t cap);
     uint32_t (*tx)(struct port *port, struct rte_mbuf **frames,
                    uint32_t count); /* how many it took */
     void (*close)(struct port *port);
+    /* NULL where there is nothing to do: see port_step, port_figures. */
+    bool (*step)(struct port *port, uint64_t now_ns);
+    void (*figures)(struct port *port, port_each *each, void *ctx);
 };
 
 struct port_counters {
@@ -32,6 +41,7 @@ struct port_counters {
 /* First member of each backend's own struct. */
 struct port {
     const struct port_ops *ops;
+    struct port *under;         /* a stage's; NULL: a queue */
     struct rte_mempool *frames; /* where frames to send are taken from; borrowed */
     uint32_t offloads;          /* PORT_… */
     uint16_t mtu;               /* octets after the Ethernet header */
@@ -55,6 +65,19 @@ static inline uint32_t port_rx(struct port *port, struct rte_mbuf **frames, uint
 
 /* Takes all `count` frames; those the port has no room for are dropped and counted. */
 void port_tx(struct port *port, struct rte_mbuf **frames, uint32_t count);
+
+/* A stage over a port, which it owns from now on; what the port can, the stage can. */
+void port_over(struct port *stage, struct port *under, const struct port_ops *ops);
+
+/* Moves the clock of stages that have one: once before port_rx. True when frames were moved since
+ * that port_rx did not show. */
+static inline bool port_step(struct port *port, uint64_t now_ns)
+{
+    return port->ops->step != NULL && port->ops->step(port, now_ns);
+}
+
+/* Every counter of the queue and the stages over it; also from another thread. */
+void port_figures(struct port *port, port_each *each, void *ctx);
 
 /* Stops the port and frees it. Its frame pool stays the caller's. NULL is nothing. */
 void port_close(struct port *port);

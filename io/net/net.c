@@ -277,9 +277,7 @@ uint32_t net_conn_count(const struct net *net)
     return net->tcp.conn_count - net->tcp.time_wait_count;
 }
 
-void net_counters(const struct net *net,
-                  void (*each)(void *ctx, const char *layer, const char *reason, uint64_t value),
-                  void *ctx)
+void net_counters(const struct net *net, port_each *each, void *ctx)
 {
     static const struct {
         const char *layer, *reason;
@@ -290,11 +288,5 @@ void net_counters(const struct net *net,
     };
     for (size_t i = 0; i < NET_COUNTER_COUNT; i++)
         each(ctx, names[i].layer, names[i].reason, counter_read(&net->counters[i]));
-    const struct port_counters *port = &net->port->counters;
-    each(ctx, "port", "rx_frames", counter_read(&port->rx_frames));
-    each(ctx, "port", "rx_octets", counter_read(&port->rx_octets));
-    each(ctx, "port", "tx_frames", counter_read(&port->tx_frames));
-    each(ctx, "port", "tx_octets", counter_read(&port->tx_octets));
-    each(ctx, "port", "tx_full", counter_read(&port->tx_full));
-    each(ctx, "port", "rx_no_frame", counter_read(&port->rx_no_frame));
+    port_figures(net->port, each, ctx);
 }

@@ -80,9 +80,8 @@ uint64_t net_next_ns(const struct net *net);
 /* Connections in any state but TIME-WAIT. */
 uint32_t net_conn_count(const struct net *net);
 
-/* Every counter by layer and reason ("tcp", "checksum"), also from another thread. */
-void net_counters(const struct net *net,
-                  void (*each)(void *ctx, const char *layer, const char *reason, uint64_t value),
-                  void *ctx);
+/* Every counter by layer and reason ("tcp", "checksum"), the port's included; also from another
+ * thread. */
+void net_counters(const struct net *net, port_each *each, void *ctx);
 
 #endif

@@ -45,7 +45,7 @@ POOLS = [r"rte_[zc]?m?alloc(?:_socket)?", r"rte_realloc(?:_socket)?", "rte_free"
          "rte_mempool_free", r"rte_pktmbuf_pool_create\w*", "rte_ring_create", "rte_ring_free", r"rte_hash_create\w*",
          "mmap", "mmap64", "munmap", "mremap", "brk", "sbrk"]
 MAY_TAKE_POOLS = [
-    "bench/", "tests/", "io/port_*", "io/xdp/", "io/net/", "io/chunk.c", "io/frame.c", "io/impair.c", "io/tcp/tcp_conn.c",
+    "bench/", "tests/", "io/port_*", "io/xdp/", "io/net/", "io/chunk.c", "io/frame*", "io/impair.c", "io/resteer.c", "io/tcp/tcp_conn.c",
     "engine/topology*", "engine/msg.c", "engine/worker.c", "engine/smsc_account.c",
     "engine/device/locked_memory.c", "crypto/secret.c",
 ]

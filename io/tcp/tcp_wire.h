@@ -24,6 +24,16 @@
 #define TCP_MSS_DEFAULT 536u /* RFC 9293 MUST-15 */
 #define TCP_WSCALE_MAX 14u   /* RFC 7323 §2.3 */
 
+#define TCP_SACK_MAX 4u         /* RFC 2018 §3: what 40 octets hold; 3 beside timestamps */
+#define TCP_SACK_MAX_WITH_TS 3u
+#define TCP_TS_OPTION_LEN 12u   /* with the two NOPs of RFC 7323 appendix A */
+
+/* Octets from left up to, not including, right (RFC 2018 §3). */
+struct tcp_sack {
+    uint32_t left;
+    uint32_t right;
+};
+
 struct tcp_header {
     uint16_t src_port;
     uint16_t dst_port;
@@ -34,12 +44,20 @@ struct tcp_header {
     uint8_t header_len; /* read only */
     bool has_mss;
     bool has_wscale;
+    bool sack_permitted;
+    bool has_ts;
+    uint8_t sack_count;
     uint16_t mss;
     uint8_t wscale; /* as sent; above TCP_WSCALE_MAX it means that */
+    uint32_t ts_value;
+    uint32_t ts_echo;
+    struct tcp_sack sacks[TCP_SACK_MAX];
 };
 
-/* The header at the front of `in`; what follows header_len is payload. Unknown options are skipped.
- * ERR_SHORT; ERR_LENGTH when the offset is impossible; ERR_MALFORMED when an option is (MUST-7). */
+/* The header at the front of `in`; what follows header_len is payload. Unknown options are skipped,
+ * and so are those of a SYN elsewhere (RFC 9293 §3.7.1, RFC 7323 §2.2, RFC 2018 §2) and SACK in a
+ * SYN. ERR_SHORT; ERR_LENGTH when the offset is impossible; ERR_MALFORMED when an option runs over
+ * the header, has a length its kind cannot have (MUST-7), or comes twice. */
 MUST_CHECK enum err tcp_header_read(struct span in, struct tcp_header *out);
 
 /* Octets tcp_header_write takes. */

@@ -36,6 +36,7 @@ static struct net_config with_defaults(const struct net_config *given, const str
     default_u32(&config.udp_port_cap, 8);
     default_u32(&config.send_ref_cap, config.conn_cap * 16);
     default_u32(&config.held_cap, 4096);
+    default_u32(&config.sack_range_cap, 16384);
     default_u32(&config.send_len_max, 262144);
     default_u32(&config.recv_len_max, 262144);
     default_u32(&config.rto_ms_min, 200);

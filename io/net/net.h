@@ -17,6 +17,11 @@
 
 struct net;
 
+enum tcp_congestion { TCP_CUBIC, TCP_NEWRENO };
+
+#define TCP_WITHOUT_TIMESTAMPS 0x1u
+#define TCP_WITHOUT_SACK 0x2u
+
 /* Zero in a field with a default means the default. */
 struct net_config {
     struct ip_addr addr4;    /* ours; none: no IPv4 */
@@ -33,16 +38,20 @@ struct net_config {
      * have source ports whose flow_edge (io/flow.h) it is. A count of 0 is one edge, alone. */
     uint32_t edge_index, edge_count;
 
-    uint32_t conn_cap;      /* 1,024; connections, those in TIME-WAIT included */
-    uint32_t half_open_cap; /* a quarter of conn_cap; accepted but not yet established */
-    uint32_t listener_cap;  /* 8 */
-    uint32_t neighbour_cap; /* 256 */
-    uint32_t pmtu_cap;      /* 1,024; destinations behind links of a smaller MTU */
-    uint32_t udp_port_cap;  /* 8; bound at a time */
-    uint32_t send_ref_cap;  /* 16 for each connection; queued chunk references of all */
-    uint32_t held_cap;      /* 4,096; frames kept until read or in order, of all connections */
-    uint32_t send_len_max;  /* 262,144; octets queued on a connection */
-    uint32_t recv_len_max;  /* 262,144; the window we offer */
+    uint8_t congestion; /* enum tcp_congestion */
+    uint8_t without;    /* TCP_WITHOUT_…: options neither offered nor answered */
+
+    uint32_t conn_cap;       /* 1,024; connections, those in TIME-WAIT included */
+    uint32_t half_open_cap;  /* a quarter of conn_cap; not yet established. More SYNs get cookies */
+    uint32_t listener_cap;   /* 8 */
+    uint32_t neighbour_cap;  /* 256 */
+    uint32_t pmtu_cap;       /* 1,024; destinations behind links of a smaller MTU */
+    uint32_t udp_port_cap;   /* 8; bound at a time */
+    uint32_t send_ref_cap;   /* 16 for each connection; queued chunk references of all */
+    uint32_t held_cap;       /* 4,096; frames kept until read or in order, of all connections */
+    uint32_t sack_range_cap; /* 16,384; ranges of all scoreboards (RFC 6675) */
+    uint32_t send_len_max;   /* 262,144; octets queued on a connection */
+    uint32_t recv_len_max;   /* 262,144; the window we offer */
 
     uint32_t rto_ms_min;    /* 200 */
     uint32_t rto_ms_max;    /* 60,000 */
@@ -51,6 +60,7 @@ struct net_config {
     uint32_t give_up_ms;    /* 120,000; no progress of what is unacknowledged (RFC 1122 R2) */
     uint32_t fin_wait_ms;   /* 60,000; FIN-WAIT-2 without a word from the peer */
     uint32_t time_wait_ms;  /* 60,000; 2 MSL. The oldest make room when the table is full */
+    uint32_t idle_ms;       /* 0: none. Without an octet either way, then reset */
     uint32_t keep_alive_ms; /* 0: none. Idle time before the first probe */
     uint32_t
         keep_alive_count; /* 5 probes unanswered, a tenth of keep_alive_ms apart (at least 1 s) */

@@ -39,6 +39,7 @@ struct net {
     struct net_budget echo_budget;
     struct net_budget error_budget;
     struct net_budget rst_budget;
+    struct net_budget challenge_budget;
     struct counter counters[NET_COUNTER_COUNT];
     struct wheel wheel;
 };

@@ -9,26 +9,35 @@
 #define PORT_COUNT 28232u /* to 60,999, like Linux */
 #define ISN_TICK_NS 4000u
 
-/* RFC 6528 §3: a clock of 4 µs plus a keyed function of the addresses. */
-static uint32_t isn(const struct net *net, const struct tcp_conn *conn, uint64_t now_ns)
+/* A keyed function of the addresses and ports: the same for each reincarnation, so that ISNs, which
+ * a clock moves on (RFC 6528 §3), and timestamps (RFC 7323 §7.1) grow from one to the next. */
+uint32_t tcp_conn_secret_take(struct tcp_conn *conn)
 {
+    const struct net *net = conn->net;
     struct ip_addr local = ip_source(net, conn->peer_addr);
     const uint64_t words[5] = { ip_word(local, 0), ip_word(local, 1), ip_word(conn->peer_addr, 0),
                                 ip_word(conn->peer_addr, 1),
                                 (uint64_t)conn->peer_port << 16 | conn->local_port };
     const uint64_t key[2] = { net->config.seed[1], net->config.seed[0] ^ UINT64_MAX };
-    return (uint32_t)(siphash_words(key, words, COUNT(words), 2, 4) + now_ns / ISN_TICK_NS);
+    uint64_t secret = siphash_words(key, words, COUNT(words), 2, 4);
+    conn->ts_offset = (uint32_t)(secret >> 32);
+    return (uint32_t)secret;
+}
+
+void tcp_conn_number(struct tcp_conn *conn, uint32_t iss)
+{
+    conn->iss = iss;
+    conn->snd_una = iss;
+    conn->snd_nxt = iss;
+    conn->snd_max = iss;
+    conn->queue.seq = iss + 1;
+    conn->queue.cursor_seq = iss + 1;
 }
 
 void tcp_conn_begin(struct tcp_conn *conn, uint64_t now_ns)
 {
     struct net *net = conn->net;
-    conn->iss = isn(net, conn, now_ns);
-    conn->snd_una = conn->iss;
-    conn->snd_nxt = conn->iss;
-    conn->snd_max = conn->iss;
-    conn->queue.seq = conn->iss + 1;
-    conn->queue.cursor_seq = conn->iss + 1;
+    tcp_conn_number(conn, tcp_conn_secret_take(conn) + (uint32_t)(now_ns / ISN_TICK_NS));
     conn->mss = TCP_MSS_DEFAULT;
     conn->rcv_wscale = net->tcp.wscale;
     tcp_life_arm(conn, net->config.connect_ms, now_ns);
@@ -71,7 +80,7 @@ struct tcp_conn *tcp_connect(struct net *net, struct tcp_endpoint peer, const st
         net_count(net, NET_TCP_CONN_FULL);
         return NULL;
     }
-    struct tcp_conn *conn = tcp_conn_take(net, peer.addr, peer.port, port, now_ns);
+    struct tcp_conn *conn = tcp_conn_take(net, peer, port, true, now_ns);
     if (conn == NULL)
         return NULL;
     conn->app = app;

@@ -131,10 +131,10 @@ uint32_t tcp_board_unmarked(const struct tcp_board *board, uint32_t from, uint32
     return len;
 }
 
-uint32_t tcp_board_high(const struct tcp_board *board, uint32_t una)
+const struct tcp_range *tcp_board_last(const struct tcp_board *board)
 {
-    uint32_t high = una;
-    for (const struct tcp_range *range = board->head; range != NULL; range = range->next)
-        high = range->end;
-    return high;
+    const struct tcp_range *last = board->head;
+    while (last != NULL && last->next != NULL)
+        last = last->next;
+    return last;
 }

@@ -48,7 +48,7 @@ uint32_t tcp_board_hole(const struct tcp_board *board, uint32_t seq, uint32_t li
 /* Octets in [from, to) that are not marked. */
 uint32_t tcp_board_unmarked(const struct tcp_board *board, uint32_t from, uint32_t to);
 
-/* The end of the last range; `una` when there is none. */
-uint32_t tcp_board_high(const struct tcp_board *board, uint32_t una);
+/* The last range; NULL when there is none. */
+const struct tcp_range *tcp_board_last(const struct tcp_board *board);
 
 #endif

@@ -5,6 +5,9 @@
 
 #include <rte_malloc.h>
 
+#define HELD_OCTETS_MIN 512u
+#define HELD_EACH_MIN 64u
+
 static void *zalloc(const struct net *net, const char *what, uint64_t count, size_t size)
 {
     return rte_zmalloc_socket(what, count * size, CACHE_LINE, net->config.numa_node);
@@ -21,6 +24,7 @@ bool tcp_init(struct net *net)
     TAILQ_INIT(&tcp->out);
     TAILQ_INIT(&tcp->resume);
     TAILQ_INIT(&tcp->time_wait);
+    TAILQ_INIT(&tcp->half_open);
     TAILQ_INIT(&tcp->starved);
     while (config->recv_len_max >> tcp->wscale > UINT16_MAX)
         tcp->wscale++;
@@ -29,8 +33,9 @@ bool tcp_init(struct net *net)
     tcp->listeners = zalloc(net, "tcp_listeners", config->listener_cap, sizeof *tcp->listeners);
     tcp->refs = zalloc(net, "tcp_refs", config->send_ref_cap, sizeof *tcp->refs);
     tcp->held = zalloc(net, "tcp_held", config->held_cap, sizeof *tcp->held);
+    tcp->ranges = zalloc(net, "tcp_ranges", config->sack_range_cap, sizeof *tcp->ranges);
     if (tcp->slots == NULL || tcp->conns == NULL || tcp->listeners == NULL || tcp->refs == NULL ||
-        tcp->held == NULL)
+        tcp->held == NULL || tcp->ranges == NULL)
         return false;
     for (uint32_t i = config->conn_cap; i-- > 0; tcp->free = &tcp->conns[i])
         tcp->conns[i].free_next = tcp->free;
@@ -38,6 +43,12 @@ bool tcp_init(struct net *net)
         tcp->refs[i].next = tcp->ref_pool.free;
     for (uint32_t i = config->held_cap; i-- > 0; tcp->held_pool.free = &tcp->held[i])
         tcp->held[i].next = tcp->held_pool.free;
+    /* A connection's share: its window in segments of half the usual size, and never all there is. */
+    tcp->held_pool.each_max =
+        min_u32(max_u32(config->recv_len_max / HELD_OCTETS_MIN, HELD_EACH_MIN),
+                max_u32(config->held_cap / 2, 1));
+    for (uint32_t i = config->sack_range_cap; i-- > 0; tcp->range_pool.free = &tcp->ranges[i])
+        tcp->ranges[i].next = tcp->range_pool.free;
     return true;
 }
 
@@ -49,6 +60,7 @@ void tcp_fini(struct net *net)
         tcp_queue_release(&conn->queue, &tcp->ref_pool, conn->queue.len);
         tcp_held_clear(&conn->held, &tcp->held_pool);
     }
+    rte_free(tcp->ranges);
     rte_free(tcp->held);
     rte_free(tcp->refs);
     rte_free(tcp->listeners);
@@ -135,22 +147,36 @@ static void conn_detach(struct tcp_conn *conn)
     net->tcp.conn_count--;
     tcp_queue_release(&conn->queue, &net->tcp.ref_pool, conn->queue.len);
     tcp_held_clear(&conn->held, &net->tcp.held_pool);
+    tcp_board_clear(&conn->board, &net->tcp.range_pool);
     wheel_disarm(&net->wheel, &conn->retransmit_timer);
     wheel_disarm(&net->wheel, &conn->ack_timer);
     wheel_disarm(&net->wheel, &conn->life_timer);
 }
 
-struct tcp_conn *tcp_conn_take(struct net *net, struct ip_addr peer_addr, uint16_t peer_port,
-                               uint16_t local_port, uint64_t now_ns)
+/* The bound of the table: a live connection is worth more than the oldest dead one, and one that is
+ * proven more than the oldest that is not. */
+static void room_make(struct net *net, bool proven)
 {
     struct tcp_table *tcp = &net->tcp;
-    if (tcp->free == NULL && !TAILQ_EMPTY(&tcp->time_wait)) {
-        /* Bounded TIME-WAIT: a live connection is worth more than the oldest dead one. */
-        struct tcp_conn *oldest = TAILQ_FIRST(&tcp->time_wait);
-        net_count(net, NET_TCP_TIME_WAIT_REUSED);
-        conn_detach(oldest);
-        conn_free(oldest);
+    struct tcp_conn *oldest = TAILQ_FIRST(&tcp->time_wait);
+    enum net_counter which = NET_TCP_TIME_WAIT_REUSED;
+    if (oldest == NULL && proven) {
+        oldest = TAILQ_FIRST(&tcp->half_open);
+        which = NET_TCP_HALF_OPEN_EVICTED;
     }
+    if (oldest == NULL)
+        return;
+    net_count(net, which);
+    conn_detach(oldest);
+    conn_free(oldest);
+}
+
+struct tcp_conn *tcp_conn_take(struct net *net, struct tcp_endpoint peer, uint16_t local_port,
+                               bool proven, uint64_t now_ns)
+{
+    struct tcp_table *tcp = &net->tcp;
+    if (tcp->free == NULL)
+        room_make(net, proven);
     struct tcp_conn *conn = tcp->free;
     if (conn == NULL) {
         net_count(net, NET_TCP_CONN_FULL);
@@ -158,13 +184,14 @@ struct tcp_conn *tcp_conn_take(struct net *net, struct ip_addr peer_addr, uint16
     }
     tcp->free = conn->free_next;
     *conn = (struct tcp_conn){ .net = net,
-                               .peer_addr = peer_addr,
-                               .peer_port = peer_port,
+                               .peer_addr = peer.addr,
+                               .peer_port = peer.port,
                                .local_port = local_port,
-                               .hash = tcp_hash(net, peer_addr, peer_port, local_port),
+                               .hash = tcp_hash(net, peer.addr, peer.port, local_port),
                                .rto_ms = TCP_RTO_MS_INITIAL,
                                .heard_ns = now_ns,
                                .progress_ns = now_ns,
+                               .used_ns = now_ns,
                                .retransmit_timer.kind = NET_TIMER_RETRANSMIT,
                                .ack_timer.kind = NET_TIMER_ACK,
                                .life_timer.kind = NET_TIMER_LIFE };
@@ -178,10 +205,14 @@ void tcp_conn_set_state(struct tcp_conn *conn, enum tcp_state state)
     struct tcp_table *tcp = &conn->net->tcp;
     bool was_half_open = conn->state == TCP_SYN_RECEIVED && conn->passive;
     bool is_half_open = state == TCP_SYN_RECEIVED && conn->passive;
-    if (was_half_open)
+    if (was_half_open) {
+        TAILQ_REMOVE(&tcp->half_open, conn, wait_link);
         tcp->half_open_count--;
-    if (is_half_open)
+    }
+    if (is_half_open) {
+        TAILQ_INSERT_TAIL(&tcp->half_open, conn, wait_link);
         tcp->half_open_count++;
+    }
     if (conn->state == TCP_TIME_WAIT) {
         TAILQ_REMOVE(&tcp->time_wait, conn, wait_link);
         tcp->time_wait_count--;

@@ -81,6 +81,7 @@ static void held_deliver(struct tcp_conn *conn, struct rte_mbuf *frame, uint32_t
 {
     struct net *net = conn->net;
     bool early = seq != conn->rcv_nxt;
+    uint16_t len = frame->data_len;
     bool gap = conn->held.head != NULL && !conn->stalled;
     switch (tcp_held_put(&conn->held, &net->tcp.held_pool, frame, seq)) {
     case ERR_OK:
@@ -89,12 +90,15 @@ static void held_deliver(struct tcp_conn *conn, struct rte_mbuf *frame, uint32_t
         break;
     case ERR_DUPLICATE:
         net_count(net, NET_TCP_DUPLICATE);
+        tcp_dsack_tell(conn, seq, seq + len);
         break;
     default:
         net_count(net, NET_TCP_HELD_FULL);
     }
-    if (early || gap) /* RFC 5681 §4.2: at once, also when it fills a gap */
+    if (early || gap) { /* RFC 5681 §4.2: at once, also when it fills a gap */
         conn->ack_now = true;
+        conn->quick_acks = TCP_QUICK_ACKS; /* the peer recovers: it lives by our ACKs */
+    }
     conn->rcv_nxt = tcp_held_reach(&conn->held, conn->rcv_nxt);
     held_offer(conn);
 }
@@ -115,6 +119,7 @@ static uint32_t trim(struct tcp_conn *conn, struct rte_mbuf *frame, uint32_t seq
     }
     if (!seq_lt(seq, conn->rcv_nxt))
         return seq;
+    tcp_dsack_tell(conn, seq, seq_lt(end, conn->rcv_nxt) ? end : conn->rcv_nxt);
     if (seq_le(end, conn->rcv_nxt)) {
         net_count(conn->net, NET_TCP_DUPLICATE);
         conn->ack_now = true; /* our ACK may have been lost */
@@ -125,11 +130,18 @@ static uint32_t trim(struct tcp_conn *conn, struct rte_mbuf *frame, uint32_t seq
     return conn->rcv_nxt;
 }
 
-static void ack_account(struct tcp_conn *conn, uint32_t len, uint64_t now_ns)
+/* `segment_len` octets came, and `len` are in order now. */
+static void ack_account(struct tcp_conn *conn, uint16_t segment_len, uint32_t len, uint64_t now_ns)
 {
+    if (segment_len > conn->rcv_mss)
+        conn->rcv_mss = segment_len;
     conn->unacked_len += len;
-    if (conn->unacked_len >= ACK_EVERY * conn->mss)
+    if (conn->unacked_len >= ACK_EVERY * conn->rcv_mss)
         conn->ack_now = true;
+    if (conn->quick_acks > 0 && segment_len >= conn->rcv_mss) {
+        conn->quick_acks--;
+        conn->ack_now = true;
+    }
     if (conn->ack_now)
         tcp_conn_out(conn);
     else if (conn->unacked_len > 0)
@@ -139,6 +151,9 @@ static void ack_account(struct tcp_conn *conn, uint32_t len, uint64_t now_ns)
 void tcp_deliver(struct tcp_conn *conn, struct rte_mbuf *frame, uint32_t seq, uint64_t now_ns)
 {
     uint32_t before = conn->rcv_nxt;
+    uint16_t segment_len = frame->data_len;
+    if (segment_len > 0)
+        conn->used_ns = now_ns;
     if (frame->data_len > 0)
         seq = trim(conn, frame, seq);
     if (frame->data_len == 0)
@@ -149,7 +164,7 @@ void tcp_deliver(struct tcp_conn *conn, struct rte_mbuf *frame, uint32_t seq, ui
         held_deliver(conn, frame, seq);
     if (conn->state == TCP_CLOSED)
         return;
-    ack_account(conn, conn->rcv_nxt - before, now_ns);
+    ack_account(conn, segment_len, conn->rcv_nxt - before, now_ns);
     fin_check(conn, now_ns);
 }
 

@@ -17,7 +17,8 @@ void tcp_mss_settle(struct tcp_conn *conn, uint64_t now_ns)
     uint32_t overhead = ip_overhead(conn->peer_addr) + TCP_HEADER_LEN;
     uint32_t path = pmtu_of(conn->net, conn->peer_addr, now_ns) - overhead;
     conn->mss_lowered = path < conn->mss_peer;
-    conn->mss = conn->mss_lowered ? (uint16_t)path : conn->mss_peer;
+    uint32_t options = conn->ts_ok ? TCP_TS_OPTION_LEN : 0; /* RFC 6691 */
+    conn->mss = (uint16_t)(min_u32(path, conn->mss_peer) - options);
 }
 
 bool tcp_too_big(struct net *net, const struct icmp_quote *quote, uint32_t mtu, uint64_t now_ns)
@@ -30,9 +31,7 @@ bool tcp_too_big(struct net *net, const struct icmp_quote *quote, uint32_t mtu, 
     tcp_mss_settle(conn, now_ns);
     if (conn->mss >= before)
         return false;
-    conn->snd_nxt = conn->snd_una; /* RFC 1191 §6.4: sent again, smaller, without blame */
-    conn->rtt_timing = false;
-    conn->recover = conn->snd_max;
+    tcp_recovery_restart(conn); /* RFC 1191 §6.4: sent again, smaller, without blame */
     tcp_retransmit_arm(conn, now_ns);
     tcp_conn_out(conn);
     return true;

@@ -6,11 +6,6 @@
 #define RST_PER_S 1000u
 #define NO_FRAME_RETRY_NS TCP_NS_PER_MS
 
-static uint32_t min_u32(uint32_t a, uint32_t b)
-{
-    return a < b ? a : b;
-}
-
 /* Octets from rcv_nxt on that the peer may send. The right edge never moves left (RFC 9293
  * SHLD-14), and moves right in steps worth a segment (§3.8.6.2.2). */
 uint32_t tcp_window(const struct tcp_conn *conn)
@@ -62,28 +57,22 @@ static void header_send(struct net *net, struct rte_mbuf *frame, const struct tc
     ip_send(net, frame, IP_PROTOCOL_TCP, dst, now_ns);
 }
 
-static struct tcp_header header_of(struct tcp_conn *conn, uint32_t seq, uint8_t flags)
+static struct tcp_header header_of(struct tcp_conn *conn, uint32_t seq, uint8_t flags,
+                                   uint64_t now_ns)
 {
     struct tcp_header header = {
         .src_port = conn->local_port, .dst_port = conn->peer_port, .seq = seq, .flags = flags
     };
-    bool syn = (flags & TCP_SYN) != 0;
-    if (syn) {
-        header.has_mss = true;
-        header.mss =
-            (uint16_t)(conn->net->config.mtu - ip_overhead(conn->peer_addr) - TCP_HEADER_LEN);
-        /* In a SYN|ACK only in answer to one (RFC 7323 §2.2): rcv_wscale is 0 otherwise. */
-        header.has_wscale = (flags & TCP_ACK) == 0 || conn->wscale_agreed;
-        header.wscale = conn->rcv_wscale;
-    }
+    tcp_options_put(conn, &header, now_ns);
     if ((flags & TCP_ACK) != 0) {
         header.ack = conn->rcv_nxt;
-        header.window = window_field(conn, syn);
+        header.window = window_field(conn, (flags & TCP_SYN) != 0);
+        conn->rcv_acked = conn->rcv_nxt;
         conn->ack_now = false;
         conn->unacked_len = 0;
         wheel_disarm(&conn->net->wheel, &conn->ack_timer);
     } else {
-        header.window = (uint16_t)min_u32(conn->net->config.recv_len_max, UINT16_MAX);
+        header.window = tcp_first_window(conn->net);
     }
     return header;
 }
@@ -104,12 +93,14 @@ static bool segment_send(struct tcp_conn *conn, uint32_t seq, uint32_t len, uint
         tcp_queue_copy(&conn->queue, seq, len, &w);
         ASSERT(w.err == ERR_OK);
     }
-    struct tcp_header header = header_of(conn, seq, flags);
+    struct tcp_header header = header_of(conn, seq, flags, now_ns);
     header_send(net, frame, &header, conn->peer_addr, now_ns);
     uint32_t seq_len = len + ((flags & (TCP_SYN | TCP_FIN)) != 0);
     if (seq_len == 0)
         return true;
 
+    if (conn->loss == TCP_LOSS_FAST)
+        conn->prr.out += seq_len;
     bool again = seq_lt(seq, conn->snd_max);
     if (again) {
         net_count(net, NET_TCP_RETRANSMITS);
@@ -121,6 +112,8 @@ static bool segment_send(struct tcp_conn *conn, uint32_t seq, uint32_t len, uint
     }
     conn->snd_max = seq_max(conn->snd_max, seq + seq_len);
     conn->sent_ns = now_ns;
+    if (len > 0 && !again)
+        conn->used_ns = now_ns;
     return true;
 }
 
@@ -128,8 +121,9 @@ static bool segment_send(struct tcp_conn *conn, uint32_t seq, uint32_t len, uint
  */
 static bool worth_sending(const struct tcp_conn *conn, uint32_t len, uint32_t queued)
 {
-    return len > 0 && (len == conn->mss || len == queued || len >= conn->snd_wnd_max / 2 ||
-                       seq_lt(conn->snd_nxt, conn->snd_max) || conn->probe);
+    return len > 0 &&
+           (len == tcp_options_mss(conn) || len == queued || len >= conn->snd_wnd_max / 2 ||
+            seq_lt(conn->snd_nxt, conn->snd_max) || conn->probe);
 }
 
 static bool fin_due(const struct tcp_conn *conn, uint32_t at)
@@ -146,19 +140,31 @@ static uint32_t empty_seq(const struct tcp_conn *conn)
     return seq_lt(edge, conn->snd_max) ? edge : conn->snd_max;
 }
 
-/* The next segment from snd_nxt on. False when there is none to send. */
-static bool next_send(struct tcp_conn *conn, uint64_t now_ns)
+/* After a time-out, what the peer has told to have meanwhile is not sent anew. Returns the octets
+ * before the next of that, at most `mss`. */
+static uint32_t marked_skip(struct tcp_conn *conn, uint32_t mss)
 {
+    if (conn->board.head == NULL || !seq_lt(conn->snd_nxt, conn->snd_max))
+        return mss;
+    uint32_t end;
+    conn->snd_nxt = tcp_board_hole(&conn->board, conn->snd_nxt, conn->snd_max, &end);
+    return seq_lt(conn->snd_nxt, end) ? min_u32(mss, end - conn->snd_nxt) : mss;
+}
+
+/* The next segment from snd_nxt on, `pipe` octets being in the network. False when there is none to
+ * send. */
+static bool next_send(struct tcp_conn *conn, uint32_t *pipe, uint64_t now_ns)
+{
+    uint32_t mss = marked_skip(conn, tcp_options_mss(conn));
     uint32_t fin_at = tcp_fin_at(conn);
     if (seq_lt(fin_at, conn->snd_nxt))
         return false; /* the FIN is out */
     uint32_t queued = fin_at - conn->snd_nxt;
     uint32_t flight = conn->snd_nxt - conn->snd_una;
-    uint32_t cwnd = tcp_cc_allowance(conn);
-    uint32_t allowed = min_u32(conn->snd_wnd, cwnd);
-    uint32_t room = allowed > flight ? allowed - flight : 0;
-    uint32_t len = min_u32(min_u32(queued, room), conn->mss);
-    if (queued > len && cwnd < flight + conn->mss)
+    uint32_t window = conn->snd_wnd > flight ? conn->snd_wnd - flight : 0;
+    uint32_t room = min_u32(window, conn->cwnd > *pipe ? conn->cwnd - *pipe : 0);
+    uint32_t len = min_u32(min_u32(queued, room), mss);
+    if (queued > len && conn->cwnd < *pipe + conn->mss)
         conn->cwnd_limited = true;
     bool fin = fin_due(conn, conn->snd_nxt + len);
     if (!fin && !worth_sending(conn, len, queued))
@@ -171,6 +177,7 @@ static bool next_send(struct tcp_conn *conn, uint64_t now_ns)
     if (!segment_send(conn, conn->snd_nxt, len, flags, now_ns))
         return false;
     conn->snd_nxt += len + fin;
+    *pipe += len + fin;
     conn->probe = false;
     if (conn->persisting || !timer_armed(&conn->retransmit_timer)) {
         if (conn->persisting)
@@ -180,19 +187,56 @@ static bool next_send(struct tcp_conn *conn, uint64_t now_ns)
     return true;
 }
 
-/* The first unacknowledged segment again, beside the stream (fast retransmit). */
-static void head_resend(struct tcp_conn *conn, uint64_t now_ns)
+/* Something sent before, beside the stream. False when there was no frame. */
+static bool resend(struct tcp_conn *conn, uint32_t seq, uint32_t len, uint64_t now_ns)
 {
-    conn->resend_head = false;
-    if (!tcp_outstanding(conn))
-        return;
-    uint32_t sent = min_u32(conn->snd_max - conn->snd_una, conn->queue.len);
-    uint32_t len = min_u32(sent, conn->mss);
-    bool fin = fin_due(conn, conn->snd_una + len) && seq_lt(conn->snd_una + len, conn->snd_max);
-    if (len == 0 && !fin)
+    uint32_t data = min_u32(len, tcp_fin_at(conn) - seq);
+    uint8_t flags = data < len ? TCP_ACK | TCP_FIN : TCP_ACK;
+    return segment_send(conn, seq, data, flags, now_ns);
+}
+
+/* NextSeg() of RFC 6675 §4, rule 1: what is lost, as far as the window goes. */
+static void lost_resend(struct tcp_conn *conn, uint32_t *pipe, uint64_t now_ns)
+{
+    uint32_t seq, len;
+    while (tcp_recovery_lost(conn, &seq, &len) && *pipe + len <= conn->cwnd &&
+           resend(conn, seq, len, now_ns)) {
+        net_count(conn->net, NET_TCP_FAST_RETRANSMITS);
+        conn->sent_end = seq + len;
+        *pipe += len;
+    }
+}
+
+/* Rules 3 and 4: rather than leave the window unused, what may be lost. */
+static void spare_resend(struct tcp_conn *conn, uint32_t pipe, uint64_t now_ns)
+{
+    uint32_t seq, len;
+    if (pipe + conn->mss > conn->cwnd || !tcp_recovery_spare(conn, &seq, &len))
         return;
     net_count(conn->net, NET_TCP_FAST_RETRANSMITS);
-    segment_send(conn, conn->snd_una, len, TCP_ACK | (fin ? TCP_FIN : 0), now_ns);
+    if (resend(conn, seq, len, now_ns) && !conn->rescued)
+        conn->sent_end = seq + len;
+}
+
+/* The probe of RFC 8985 §7.3: something new, though the window has no room, or the last segment
+ * again. */
+static void tail_probe_send(struct tcp_conn *conn, uint64_t now_ns)
+{
+    conn->tail_probe = false;
+    if (!conn->tail_sent || !tcp_outstanding(conn) || seq_lt(conn->snd_nxt, conn->snd_max))
+        return;
+    uint32_t mss = tcp_options_mss(conn);
+    uint32_t pipe = 0;
+    uint32_t cwnd = conn->cwnd;
+    conn->cwnd = mss; /* for this one */
+    conn->tail_again = !next_send(conn, &pipe, now_ns);
+    conn->cwnd = cwnd;
+    conn->tail_end = conn->snd_nxt;
+    net_count(conn->net, NET_TCP_TAIL_PROBES);
+    if (!conn->tail_again)
+        return;
+    uint32_t len = min_u32(mss, conn->snd_nxt - conn->snd_una);
+    resend(conn, conn->snd_nxt - len, len, now_ns);
 }
 
 /* One octet beyond a closed window, so that the peer says whether it is open again (RFC 9293
@@ -210,13 +254,22 @@ static void stream_send(struct tcp_conn *conn, uint64_t now_ns)
 {
     if (conn->mss_lowered)
         tcp_mss_settle(conn, now_ns);
-    if (conn->resend_head)
-        head_resend(conn, now_ns);
     conn->cwnd_limited = false;
     if (!tcp_outstanding(conn))
         tcp_cc_idle(conn, now_ns);
-    while (next_send(conn, now_ns))
+    uint32_t pipe = tcp_recovery_pipe(conn);
+    bool fast = conn->loss == TCP_LOSS_FAST;
+    if (fast)
+        lost_resend(conn, &pipe, now_ns);
+    uint32_t was = pipe;
+    while (next_send(conn, &pipe, now_ns))
         ;
+    if (fast && pipe == was)
+        spare_resend(conn, pipe, now_ns);
+    if (pipe > was && !conn->persisting)
+        tcp_retransmit_hasten(conn);
+    if (conn->tail_probe)
+        tail_probe_send(conn, now_ns);
     if (conn->probe)
         window_probe(conn, now_ns);
     bool waiting = conn->snd_nxt == conn->snd_una && conn->queue.len > 0;
@@ -296,6 +349,14 @@ void tcp_send_rst(struct tcp_conn *conn, uint64_t now_ns)
     segment_send(conn, empty_seq(conn), 0, TCP_RST | TCP_ACK, now_ns);
 }
 
+void tcp_send_bare(struct net *net, struct ip_addr dst, const struct tcp_header *header,
+                   uint64_t now_ns)
+{
+    struct rte_mbuf *frame = net_frame_take(net);
+    if (frame != NULL)
+        header_send(net, frame, header, dst, now_ns);
+}
+
 void tcp_refuse(struct net *net, struct ip_addr dst, const struct tcp_header *in, uint32_t in_len,
                 uint64_t now_ns)
 {
@@ -312,9 +373,6 @@ void tcp_refuse(struct net *net, struct ip_addr dst, const struct tcp_header *in
         header.flags |= TCP_ACK;
         header.ack = in->seq + in_len;
     }
-    struct rte_mbuf *frame = net_frame_take(net);
-    if (frame == NULL)
-        return;
     net_count(net, NET_TCP_RESETS_OUT);
-    header_send(net, frame, &header, dst, now_ns);
+    tcp_send_bare(net, dst, &header, now_ns);
 }

@@ -7,6 +7,7 @@
 #define IO_TCP_TCP_TABLE_H
 
 #include "io/tcp/tcp.h"
+#include "io/tcp/tcp_board.h"
 #include "io/tcp/tcp_held.h"
 #include "io/tcp/tcp_queue.h"
 
@@ -37,11 +38,13 @@ struct tcp_table {
     uint32_t conn_count;
     uint32_t half_open_count;
     uint32_t time_wait_count;
+    uint64_t cookie_ns;             /* when the last one was sent; 0: never */
     uint16_t port_next;             /* offset of the next ephemeral port */
     uint8_t wscale;                 /* ours, for the window we offer */
     struct tcp_conn_list out;       /* have segments to make, or are to be freed */
     struct tcp_conn_list resume;    /* the application wants what it left */
     struct tcp_conn_list time_wait; /* oldest first */
+    struct tcp_conn_list half_open; /* oldest first */
     struct tcp_conn_list
         starved; /* refused for want of a reference, to be told when there is one */
     struct tcp_listener *listeners;
@@ -49,6 +52,8 @@ struct tcp_table {
     struct tcp_held *held;
     struct tcp_ref_pool ref_pool;
     struct tcp_held_pool held_pool;
+    struct tcp_range *ranges;
+    struct tcp_range_pool range_pool;
 };
 
 #endif

@@ -5,7 +5,9 @@
 #define BACKOFF_MAX 16u
 #define KEEP_ALIVE_STEPS 10u
 #define KEEP_ALIVE_STEP_MS_MIN 1000u
-#define CLOCK_US 1000u /* the wheel's tick: G of RFC 6298 */
+#define PEER_ACK_DELAY_US 200000u /* WCDelAckT of RFC 8985 §7.2 */
+#define PTO_US_MIN 10000u         /* a busy peer is no lost segment */
+#define CLOCK_US 1000u            /* the wheel's tick: G of RFC 6298 */
 
 static uint64_t rto_ns(const struct tcp_conn *conn)
 {
@@ -32,16 +34,45 @@ void tcp_rtt_sample(struct tcp_conn *conn, uint64_t rtt_ns)
     conn->rto_ms = ms > config->rto_ms_max ? config->rto_ms_max : ms;
 }
 
+/* Whether the retransmission timer is a tail-loss probe's first (RFC 8985 §7.2). */
+static bool tail_eligible(const struct tcp_conn *conn)
+{
+    return conn->sack_ok && conn->loss == TCP_LOSS_NONE && !conn->tail_sent &&
+           conn->board.head == NULL && conn->srtt_us != 0 && conn->backoff == 0 &&
+           tcp_synchronised(conn);
+}
+
+/* PTO: two round trips after the last sign of life, and the peer's delayed ACK on top when what is
+ * outstanding may not make it answer at once; never later than the RTO. */
+static uint64_t tail_due_ns(const struct tcp_conn *conn)
+{
+    uint64_t from = conn->sent_ns > conn->progress_ns ? conn->sent_ns : conn->progress_ns;
+    uint64_t pto_us = 2ull * conn->srtt_us;
+    if (conn->snd_nxt - conn->snd_una < 2u * conn->mss)
+        pto_us += PEER_ACK_DELAY_US;
+    if (pto_us < PTO_US_MIN)
+        pto_us = PTO_US_MIN;
+    uint64_t due_ns = from + pto_us * 1000;
+    return due_ns < conn->rto_due_ns ? due_ns : conn->rto_due_ns;
+}
+
 /* Each acknowledgment moves the deadline, the timer stays: when it goes off too early it is put
  * again. */
 void tcp_retransmit_arm(struct tcp_conn *conn, uint64_t now_ns)
 {
-    struct timer *timer = &conn->retransmit_timer;
-    conn->rto_due_ns = now_ns + rto_ns(conn);
-    if (conn->persisting || !timer_armed(timer) ||
-        timer->tick * WHEEL_TICK_NS > conn->rto_due_ns + WHEEL_TICK_NS)
-        wheel_arm(&conn->net->wheel, timer, conn->rto_due_ns);
+    if (conn->persisting)
+        wheel_disarm(&conn->net->wheel, &conn->retransmit_timer);
     conn->persisting = false;
+    conn->rto_due_ns = now_ns + rto_ns(conn);
+    tcp_retransmit_hasten(conn);
+}
+
+void tcp_retransmit_hasten(struct tcp_conn *conn)
+{
+    struct timer *timer = &conn->retransmit_timer;
+    uint64_t due_ns = tail_eligible(conn) ? tail_due_ns(conn) : conn->rto_due_ns;
+    if (!timer_armed(timer) || timer->tick * WHEEL_TICK_NS > due_ns + WHEEL_TICK_NS)
+        wheel_arm(&conn->net->wheel, timer, due_ns);
 }
 
 void tcp_retransmit_disarm(struct tcp_conn *conn)
@@ -61,13 +92,6 @@ void tcp_life_arm(struct tcp_conn *conn, uint32_t after_ms, uint64_t now_ns)
     wheel_arm(&conn->net->wheel, &conn->life_timer, now_ns + after_ms * TCP_NS_PER_MS);
 }
 
-void tcp_keep_alive_arm(struct tcp_conn *conn, uint64_t now_ns)
-{
-    wheel_disarm(&conn->net->wheel, &conn->life_timer);
-    if (conn->net->config.keep_alive_ms != 0)
-        tcp_life_arm(conn, conn->net->config.keep_alive_ms, now_ns);
-}
-
 static void give_up(struct tcp_conn *conn)
 {
     net_count(conn->net, NET_TCP_TIMEOUTS);
@@ -79,12 +103,29 @@ static bool hopeless(const struct tcp_conn *conn, uint64_t now_ns)
     return now_ns - conn->progress_ns >= conn->net->config.give_up_ms * TCP_NS_PER_MS;
 }
 
+/* True when it is the tail's turn, or too early for anything. */
+static bool tail_timer(struct tcp_conn *conn, uint64_t now_ns)
+{
+    bool tail = tail_eligible(conn);
+    uint64_t due_ns = tail ? tail_due_ns(conn) : conn->rto_due_ns;
+    if (now_ns >= due_ns) {
+        if (!tail)
+            return false;
+        conn->tail_probe = true;
+        conn->tail_sent = true;
+        conn->tail_end = conn->snd_max;
+        conn->rto_due_ns = now_ns + rto_ns(conn);
+        due_ns = conn->rto_due_ns;
+        tcp_conn_out(conn);
+    }
+    wheel_arm(&conn->net->wheel, &conn->retransmit_timer, due_ns);
+    return true;
+}
+
 static void retransmit_timer(struct tcp_conn *conn, uint64_t now_ns)
 {
-    if (!conn->persisting && now_ns < conn->rto_due_ns) {
-        wheel_arm(&conn->net->wheel, &conn->retransmit_timer, conn->rto_due_ns);
+    if (!conn->persisting && tail_timer(conn, now_ns))
         return;
-    }
     if (tcp_synchronised(conn) && hopeless(conn, now_ns)) {
         give_up(conn);
         return;
@@ -93,10 +134,10 @@ static void retransmit_timer(struct tcp_conn *conn, uint64_t now_ns)
         conn->probe = true;
     } else {
         net_count(conn->net, NET_TCP_RTO);
-        tcp_cc_timeout(conn);
+        if (tcp_synchronised(conn))
+            tcp_recovery_timeout(conn, now_ns);
         conn->snd_nxt = conn->snd_una;
         conn->rtt_timing = false;
-        conn->resend_head = false;
         if (conn->backoff > 0)
             ip_doubt(conn->net, conn->peer_addr);
         conn->syn_resent = conn->syn_resent || !tcp_synchronised(conn);
@@ -110,18 +151,42 @@ static void retransmit_timer(struct tcp_conn *conn, uint64_t now_ns)
     tcp_conn_out(conn);
 }
 
+static uint64_t keep_alive_due_ns(const struct tcp_conn *conn)
+{
+    uint32_t keep_ms = conn->net->config.keep_alive_ms;
+    uint32_t step_ms = max_u32(keep_ms / KEEP_ALIVE_STEPS, KEEP_ALIVE_STEP_MS_MIN);
+    return conn->heard_ns + (keep_ms + (uint64_t)conn->keep_tries * step_ms) * TCP_NS_PER_MS;
+}
+
+static uint64_t idle_due_ns(const struct tcp_conn *conn)
+{
+    return conn->used_ns + conn->net->config.idle_ms * TCP_NS_PER_MS;
+}
+
+/* The nearer of the two that are configured. */
+void tcp_open_life_arm(struct tcp_conn *conn, uint64_t now_ns)
+{
+    const struct net_config *config = &conn->net->config;
+    uint64_t due_ns = UINT64_MAX;
+    if (config->keep_alive_ms != 0)
+        due_ns = keep_alive_due_ns(conn);
+    if (config->idle_ms != 0 && idle_due_ns(conn) < due_ns)
+        due_ns = idle_due_ns(conn);
+    wheel_disarm(&conn->net->wheel, &conn->life_timer);
+    if (due_ns != UINT64_MAX)
+        wheel_arm(&conn->net->wheel, &conn->life_timer, due_ns > now_ns ? due_ns : now_ns);
+}
+
+/* It answered since the last probe, or one more is due; the connection may end. */
 static void keep_alive(struct tcp_conn *conn, uint64_t now_ns)
 {
     const struct net_config *config = &conn->net->config;
-    uint64_t idle_ms = (now_ns - conn->heard_ns) / TCP_NS_PER_MS;
-    uint32_t step_ms = config->keep_alive_ms / KEEP_ALIVE_STEPS;
-    if (step_ms < KEEP_ALIVE_STEP_MS_MIN)
-        step_ms = KEEP_ALIVE_STEP_MS_MIN;
-    if (idle_ms < config->keep_alive_ms) {
+    if ((now_ns - conn->heard_ns) / TCP_NS_PER_MS < config->keep_alive_ms) {
         conn->keep_tries = 0;
-        tcp_life_arm(conn, config->keep_alive_ms - (uint32_t)idle_ms, now_ns);
         return;
     }
+    if (now_ns < keep_alive_due_ns(conn))
+        return;
     if (conn->keep_tries >= config->keep_alive_count) {
         tcp_send_rst(conn, now_ns);
         give_up(conn);
@@ -129,7 +194,21 @@ static void keep_alive(struct tcp_conn *conn, uint64_t now_ns)
     }
     conn->keep_tries++;
     tcp_send_keep_alive(conn, now_ns);
-    tcp_life_arm(conn, step_ms, now_ns);
+}
+
+static void open_life(struct tcp_conn *conn, uint64_t now_ns)
+{
+    const struct net_config *config = &conn->net->config;
+    if (config->idle_ms != 0 && now_ns >= idle_due_ns(conn)) {
+        net_count(conn->net, NET_TCP_IDLE);
+        tcp_send_rst(conn, now_ns);
+        give_up(conn);
+        return;
+    }
+    if (config->keep_alive_ms != 0)
+        keep_alive(conn, now_ns);
+    if (conn->state != TCP_CLOSED)
+        tcp_open_life_arm(conn, now_ns);
 }
 
 static void fin_wait(struct tcp_conn *conn, uint64_t now_ns)
@@ -155,7 +234,7 @@ static void life_timer(struct tcp_conn *conn, uint64_t now_ns)
         return;
     case TCP_ESTABLISHED:
     case TCP_CLOSE_WAIT:
-        keep_alive(conn, now_ns);
+        open_life(conn, now_ns);
         return;
     case TCP_FIN_WAIT_2:
         fin_wait(conn, now_ns);

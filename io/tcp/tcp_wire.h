@@ -24,9 +24,9 @@
 #define TCP_MSS_DEFAULT 536u /* RFC 9293 MUST-15 */
 #define TCP_WSCALE_MAX 14u   /* RFC 7323 §2.3 */
 
-#define TCP_SACK_MAX 4u         /* RFC 2018 §3: what 40 octets hold; 3 beside timestamps */
+#define TCP_SACK_MAX 4u /* RFC 2018 §3: what 40 octets hold; 3 beside timestamps */
 #define TCP_SACK_MAX_WITH_TS 3u
-#define TCP_TS_OPTION_LEN 12u   /* with the two NOPs of RFC 7323 appendix A */
+#define TCP_TS_OPTION_LEN 12u /* with the two NOPs of RFC 7323 appendix A */
 
 /* Octets from left up to, not including, right (RFC 2018 §3). */
 struct tcp_sack {

@@ -5,6 +5,7 @@
 #include "io/net/checksum.h"
 #include "io/net/eth.h"
 #include "io/port_mem.h"
+#include "io/tcp/tcp_check.h"
 #include "tests/support/alloc_trap.h"
 
 #include <stdlib.h>
@@ -100,6 +101,9 @@ void turn(void)
     net_timers(bed->net, bed->now_ns);
     net_flush(bed->net, bed->now_ns);
     alloc_trap_disarm();
+    const char *wrong = tcp_check(bed->net);
+    if (wrong != NULL)
+        fail_msg("not so: %s", wrong);
 }
 
 void pass(uint64_t ms)
@@ -120,7 +124,7 @@ void packet_in(struct span payload, uint8_t protocol)
     struct ip4_header ip = { .total_len = (uint16_t)(payload.len + IP4_HEADER_LEN),
                              .ttl = 64,
                              .protocol = protocol,
-                             .src = THEIRS,
+                             .src = bed->from,
                              .dst = OURS };
     w = frame_prepend(frame, IP4_HEADER_LEN);
     ip4_header_write(&w, &ip);
@@ -138,7 +142,7 @@ void raw_in(uint8_t *octets, size_t len)
     struct writer w = writer_over(octets + TCP_CHECKSUM_AT, 2);
     writer_u16(&w, 0);
     uint64_t sum =
-        checksum_pseudo(ip_addr_v4(THEIRS), ip_addr_v4(OURS), IP_PROTOCOL_TCP, (uint16_t)len);
+        checksum_pseudo(ip_addr_v4(bed->from), ip_addr_v4(OURS), IP_PROTOCOL_TCP, (uint16_t)len);
     w = writer_over(octets + TCP_CHECKSUM_AT, 2);
     writer_u16(&w, checksum_of(checksum_add(sum, span_of(octets, len))));
     packet_in(span_of(octets, len), IP_PROTOCOL_TCP);
@@ -261,6 +265,7 @@ int bed_open_with(void **state, const struct net_config *given)
     *state = bed;
     bed->now_ns = 1000 * MS;
     bed->take_max = SIZE_MAX;
+    bed->from = THEIRS;
     struct port_mem_config port = { .frames = { frames, frames }, .depth = 256 };
     assert_true(port_mem_open(&port, bed->ends, &fault));
     struct net_config config = *given;

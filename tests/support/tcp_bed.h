@@ -25,6 +25,7 @@ struct bed {
     uint8_t got[70000];
     size_t got_len;
     size_t take_max; /* of one received() */
+    uint32_t from;   /* the script's address, THEIRS unless set */
     uint32_t seq;    /* the peer's next */
     uint32_t ack;    /* our next, as the peer saw it */
     unsigned opened, peer_closed, closed, writable;

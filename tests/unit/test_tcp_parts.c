@@ -119,7 +119,7 @@ static void reassembly_keeps_each_octet_once(void **state)
         struct prng prng;
         prng_init(&prng, seed);
         struct tcp_held places[HELD];
-        struct tcp_held_pool pool = { NULL };
+        struct tcp_held_pool pool = { .each_max = HELD };
         for (int i = 0; i < HELD; i++) {
             places[i].next = pool.free;
             pool.free = &places[i];
@@ -170,7 +170,7 @@ static void tiny_segments_share_frames(void **state)
     struct rte_mempool *frames = frame_pool_create("tiny", 16, SOCKET_ID_ANY, &fault);
     assert_non_null(frames);
     struct tcp_held places[2] = { { .next = NULL }, { .next = &places[0] } };
-    struct tcp_held_pool pool = { &places[1] };
+    struct tcp_held_pool pool = { .free = &places[1], .each_max = 2 };
     struct tcp_held_list list = { NULL };
     for (uint32_t i = 0; i < 3000; i++) {
         struct rte_mbuf *frame = frame_take(frames);

@@ -6,6 +6,7 @@
 #include "io/net/net.h"
 #include "io/port_mem.h"
 #include "io/tcp/tcp.h"
+#include "io/tcp/tcp_check.h"
 #include "tests/support/alloc_trap.h"
 #include "tests/support/support.h"
 
@@ -57,7 +58,7 @@ static struct rte_mempool *frames;
 static struct {
     const char *reason;
     uint64_t value;
-} tally[64];
+} tally[96];
 static size_t tally_count;
 
 static uint8_t octet_at(const struct side *sender, uint32_t at)
@@ -190,7 +191,9 @@ static void side_open(struct world *world, uint32_t end, struct port *port, stru
                                  .held_cap = 512,
                                  .send_len_max = windows[prng_below(prng, COUNT(windows))],
                                  .recv_len_max = windows[prng_below(prng, COUNT(windows))],
-                                 .keep_alive_ms = 20000 };
+                                 .keep_alive_ms = 20000,
+                                 .congestion = (uint8_t)prng_below(prng, 2),
+                                 .without = (uint8_t)(prng_below(prng, 2) * prng_below(prng, 4)) };
     bool four = ip_is_v4(addr_at(world, end));
     *(four ? &config.addr4 : &config.addr6) = addr_at(world, end);
     *(four ? &config.prefix4 : &config.prefix6) = four ? 24 : 64;
@@ -316,6 +319,10 @@ static void world_turn(struct world *world)
         side_work(side);
         net_flush(side->net, world->now_ns);
         alloc_trap_disarm();
+        const char *wrong = tcp_check(side->net);
+        if (wrong != NULL)
+            fail_msg("seed %lu at %.3f s, side %d: not so: %s", (unsigned long)world->seed,
+                     (double)world->now_ns / 1e9, end, wrong);
         moved = counter_read(&side->port->counters.tx_frames) != sent || moved;
         next = earlier(next, net_next_ns(side->net));
         next = earlier(next, impair_next_ns(side->port));
@@ -428,11 +435,12 @@ static void every_octet_arrives_or_the_end_has_a_reason(void **state)
     for (uint64_t seed = first; seed <= last; seed++)
         run(seed);
     rte_mempool_free(frames);
-    static const char *const wanted[] = { "checksum",      "duplicate",        "out_of_order",
-                                          "out_of_window", "challenges",       "retransmits",
-                                          "rto",           "fast_retransmits", "probes",
-                                          "keep_alives",   "resets_in",        "resets_out",
-                                          "timeouts",      "send_ref_full",    "rst_blind" };
+    static const char *const wanted[] = {
+        "checksum",    "duplicate",    "out_of_order",     "out_of_window", "challenges",
+        "retransmits", "rto",          "fast_retransmits", "probes",        "keep_alives",
+        "resets_in",   "resets_out",   "timeouts",         "send_ref_full", "rst_blind",
+        "recoveries",  "rto_spurious", "tail_probes",      "dsacks",        "paws"
+    };
     for (size_t i = 0; one == NULL && i < COUNT(wanted); i++)
         if (hits(wanted[i]) == 0)
             fail_msg("%s never happened: the seeds try too little", wanted[i]);

@@ -44,9 +44,13 @@ struct config_port {
     char *name;    /* ours, for metrics */
     char *device;  /* "xsk,iface=star0", or DPDK's: "0000:3b:00.0", "net_memif0,role=…" */
     uint32_t edge; /* which edge polls it */
-    struct ip_addr address; /* IPv4 */
+    struct ip_addr address; /* IPv4; none: no IPv4 */
     uint8_t prefix_len;
-    struct ip_addr gateway; /* none: only the link is reachable */
+    struct ip_addr gateway;  /* none: only the link is reachable */
+    struct ip_addr address6; /* none: no IPv6 */
+    uint8_t prefix6_len;
+    struct ip_addr gateway6;
+    uint16_t vlan; /* 0: untagged */
     uint16_t mtu;
     uint32_t source_rate, source_burst; /* AF_XDP of our own: packets of one source; 0: no limit */
 };

@@ -150,15 +150,6 @@ static enum err check_ports(const struct config *config, const struct config_whe
                       config->cores.edge_count, config->cores.edge_count - 1);
             return ERR_MALFORMED;
         }
-        for (uint32_t j = 0; j < i; j++)
-            if (ip_equal(config->ports[j].address, port->address)) {
-                snprintf(path, sizeof path, "ports[%u].address", i);
-                fault_set(fault,
-                          "%s:%u: %s: is already that of ports[%u]; accepted: each address "
-                          "once",
-                          where->path, config_line(where, path), path, j);
-                return ERR_MALFORMED;
-            }
     }
     return ERR_OK;
 }

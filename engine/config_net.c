@@ -1,6 +1,7 @@
 /* What addresses say of each other: a port that cannot have its address, an SMSC that no port
  * reaches. The engine would start, and never bind. */
 #include "engine/config_schema.h"
+#include "io/net/ip6.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -33,10 +34,43 @@ static const char *no_host_on(uint32_t address, uint8_t prefix_len)
     return (address & hosts) == hosts ? "the broadcast address of its link" : no_host(address);
 }
 
-static bool on_link_of(const struct config_port *port, struct ip_addr address)
+/* A port's settings of one family. */
+struct side {
+    struct ip_addr address, gateway;
+    uint8_t prefix_len;
+    const char *address_key, *gateway_key;
+};
+
+static struct side side_of(const struct config_port *port, bool four)
 {
-    uint32_t mask = network_mask(port->prefix_len);
-    return ((ip_v4(address) ^ ip_v4(port->address)) & mask) == 0;
+    if (four)
+        return (struct side){ port->address, port->gateway, port->prefix_len, "address",
+                              "gateway" };
+    return (struct side){ port->address6, port->gateway6, port->prefix6_len, "address6",
+                          "gateway6" };
+}
+
+static bool on_link_of(const struct side *side, struct ip_addr address)
+{
+    /* An IPv4 address is the end of a mapped one. */
+    uint32_t bits = side->prefix_len + (ip_is_v4(address) ? 96u : 0);
+    uint32_t octets = bits / 8;
+    uint8_t mask = (uint8_t)(0xff00 >> bits % 8);
+    if (!ip_is_v4(address) && ip6_is_link_local(address))
+        return true;
+    return memcmp(address.octets, side->address.octets, octets) == 0 &&
+           (bits % 8 == 0 || ((address.octets[octets] ^ side->address.octets[octets]) & mask) == 0);
+}
+
+/* Why an address cannot be a host's, on the side's link or beyond, or NULL. */
+static const char *problem_of(const struct side *side, struct ip_addr address)
+{
+    if (ip_is_v4(address))
+        return on_link_of(side, address) ? no_host_on(ip_v4(address), side->prefix_len)
+                                         : no_host(ip_v4(address));
+    if (ip6_is_group(address))
+        return "a multicast address";
+    return ip6_is_host(address) ? NULL : "no host's address";
 }
 
 static enum err refuse(const struct config_where *where, const char *setting, const char *what,
@@ -47,27 +81,57 @@ static enum err refuse(const struct config_where *where, const char *setting, co
     return ERR_MALFORMED;
 }
 
-static enum err check_port(const struct config_port *port, uint32_t index,
+static enum err check_side(const struct side *side, uint32_t index,
                            const struct config_where *where, struct fault *fault)
 {
     char setting[PATH_CAP];
-    const char *problem =
-        ip_is_v4(port->address) ? no_host_on(ip_v4(port->address), port->prefix_len) : NULL;
-    snprintf(setting, sizeof setting, "ports[%u].address", index);
+    const char *problem = NULL;
+    if (!ip_is_none(side->address))
+        problem = problem_of(side, side->address);
+    if (problem == NULL && side->prefix_len != 0 && ip6_is_link_local(side->address))
+        problem = "link-local, of which the port has its own";
+    snprintf(setting, sizeof setting, "ports[%u].%s", index, side->address_key);
     if (problem != NULL)
         return refuse(where, setting, problem, "the address of one host, with its prefix length",
                       fault);
-    snprintf(setting, sizeof setting, "ports[%u].gateway", index);
-    if (ip_is_none(port->gateway))
+    snprintf(setting, sizeof setting, "ports[%u].%s", index, side->gateway_key);
+    if (ip_is_none(side->gateway))
         return ERR_OK;
-    if (!on_link_of(port, port->gateway))
+    if (ip_is_none(side->address) || !on_link_of(side, side->gateway))
         return refuse(where, setting, "not on the port's own link",
                       "an address within the prefix of the port's address", fault);
-    if (ip_equal(port->gateway, port->address))
+    if (ip_equal(side->gateway, side->address))
         return refuse(where, setting, "the port's own address", "another host of its link", fault);
-    problem = ip_is_v4(port->gateway) ? no_host_on(ip_v4(port->gateway), port->prefix_len) : NULL;
+    problem = problem_of(side, side->gateway);
     if (problem != NULL)
         return refuse(where, setting, problem, "a host of the port's link", fault);
+    return ERR_OK;
+}
+
+static enum err check_port(const struct config *config, uint32_t index,
+                           const struct config_where *where, struct fault *fault)
+{
+    const struct config_port *port = &config->ports[index];
+    char setting[PATH_CAP], already[48];
+    for (int four = 0; four < 2; four++) {
+        struct side side = side_of(port, four != 0);
+        enum err err = check_side(&side, index, where, fault);
+        if (err != ERR_OK)
+            return err;
+        snprintf(setting, sizeof setting, "ports[%u].%s", index, side.address_key);
+        for (uint32_t j = 0; j < index && !ip_is_none(side.address); j++) {
+            struct side other = side_of(&config->ports[j], four != 0);
+            snprintf(already, sizeof already, "already that of ports[%u]", j);
+            if (ip_equal(side.address, other.address))
+                return refuse(where, setting, already, "each address once", fault);
+        }
+    }
+    snprintf(setting, sizeof setting, "ports[%u].address", index);
+    if (ip_is_none(port->address) && ip_is_none(port->address6))
+        return refuse(where, setting, "none, as is address6", "an address of either family", fault);
+    snprintf(setting, sizeof setting, "ports[%u].mtu", index);
+    if (!ip_is_none(port->address6) && port->mtu < IP6_LEN_MIN)
+        return refuse(where, setting, "less than IPv6 needs", "at least 1280", fault);
     return ERR_OK;
 }
 
@@ -81,16 +145,16 @@ static enum err check_account(const struct config *config, uint32_t index,
     for (uint32_t p = 0; p < config->port_count; p++)
         if (strcmp(config->ports[p].name, account->port) == 0)
             port = &config->ports[p];
-    if (ip_equal(account->address, port->address))
+    struct side side = side_of(port, ip_is_v4(account->address));
+    if (ip_is_none(side.address))
+        return refuse(where, setting, "of a family in which its port has no address",
+                      "one of the other family; or give the port an address of this one", fault);
+    if (ip_equal(account->address, side.address))
         return refuse(where, setting, "the engine's own, that of its port", "the SMSC's", fault);
-    if (!ip_is_v4(account->address) || !ip_is_v4(port->address))
-        return ERR_OK;
-    bool on_link = on_link_of(port, account->address);
-    uint32_t smsc = ip_v4(account->address);
-    const char *problem = on_link ? no_host_on(smsc, port->prefix_len) : no_host(smsc);
+    const char *problem = problem_of(&side, account->address);
     if (problem != NULL)
         return refuse(where, setting, problem, "the SMSC's", fault);
-    if (!on_link && ip_is_none(port->gateway))
+    if (!on_link_of(&side, account->address) && ip_is_none(side.gateway))
         return refuse(where, setting, "not on the link of its port, which has no gateway",
                       "an address within the prefix of its port; or give the port a gateway",
                       fault);
@@ -102,7 +166,7 @@ enum err config_net_check(const struct config *config, const struct config_where
 {
     enum err err = ERR_OK;
     for (uint32_t i = 0; i < config->port_count && err == ERR_OK; i++)
-        err = check_port(&config->ports[i], i, where, fault);
+        err = check_port(config, i, where, fault);
     for (uint32_t i = 0; i < config->account_count && err == ERR_OK; i++)
         err = check_account(config, i, where, fault);
     return err;

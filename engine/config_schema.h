@@ -16,8 +16,11 @@ enum setting_kind {
     SETTING_SECONDS, /* number and unit; least, most and the field in seconds */
     SETTING_MILLIS,  /* number and unit; least, most and the field in milliseconds */
     SETTING_MEGA,    /* size with M or G; least, most and the field in MiB */
-    SETTING_IP4,     /* "192.0.2.1"; "none" when that is the default */
-    SETTING_IP4_NET, /* "192.0.2.1/24": a struct ip_addr, and the length in `second` */
+    SETTING_IP,      /* of either family: a struct ip_addr, like all of these */
+    SETTING_IP4,     /* "192.0.2.1", or "none" */
+    SETTING_IP6,     /* "2001:db8::1", or "none" */
+    SETTING_IP4_NET, /* "192.0.2.1/24", or "none"; the length in `second` */
+    SETTING_IP6_NET, /* "2001:db8::1/64", or "none"; likewise */
     SETTING_PREFIX,  /* an address with or without "/n", of either family; the length in `second` */
     SETTING_HOST,    /* IPv4 or IPv6 address, kept as text */
     SETTING_BOOL,    /* true, false */

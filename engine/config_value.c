@@ -106,25 +106,28 @@ static bool text_fits(const struct setting *setting, const char *text)
     return true;
 }
 
-static bool ip4_read(const struct setting *setting, const char *text, void *base)
+static bool ip_fits(const struct setting *setting, struct ip_addr addr)
 {
-    struct ip_addr *field = (struct ip_addr *)(void *)((char *)base + setting->offset);
-    struct ip_addr addr = { { 0 } };
-    bool none = setting->initial != NULL && strcmp(text, setting->initial) == 0;
-    if (!none && (!ip_read(text, &addr) || !ip_is_v4(addr) || ip_v4(addr) == 0))
+    bool four = ip_is_v4(addr);
+    if (four ? ip_v4(addr) == 0 : ip_is_none(addr))
         return false;
-    *field = addr;
-    return true;
+    if (setting->kind == SETTING_IP4 || setting->kind == SETTING_IP4_NET)
+        return four;
+    return setting->kind == SETTING_IP || !four;
 }
 
-static bool ip4_net_read(const struct setting *setting, const char *text, void *base)
+static bool ip_setting_read(const struct setting *setting, const char *text, void *base)
 {
-    struct ip_addr addr;
-    uint8_t prefix_len;
-    if (!ip_prefix_read(text, &addr, &prefix_len) || !ip_is_v4(addr) || ip_v4(addr) == 0)
+    struct ip_addr addr = { { 0 } };
+    uint8_t prefix_len = 0;
+    bool net = setting->kind == SETTING_IP4_NET || setting->kind == SETTING_IP6_NET;
+    bool none = setting->kind != SETTING_IP && strcmp(text, "none") == 0;
+    bool read = net ? ip_prefix_read(text, &addr, &prefix_len) : ip_read(text, &addr);
+    if (!none && (!read || !ip_fits(setting, addr)))
         return false;
     *(struct ip_addr *)(void *)((char *)base + setting->offset) = addr;
-    *((uint8_t *)base + setting->second) = prefix_len;
+    if (net)
+        *((uint8_t *)base + setting->second) = prefix_len;
     return true;
 }
 
@@ -191,10 +194,12 @@ bool setting_read(const struct setting *setting, const char *text, void *base)
         return duration_read(text, &value) && store_number(setting, value, base);
     case SETTING_MEGA:
         return size_read(text, &value) && store_number(setting, value, base);
+    case SETTING_IP:
     case SETTING_IP4:
-        return ip4_read(setting, text, base);
+    case SETTING_IP6:
     case SETTING_IP4_NET:
-        return ip4_net_read(setting, text, base);
+    case SETTING_IP6_NET:
+        return ip_setting_read(setting, text, base);
     case SETTING_PREFIX:
         return prefix_read(setting, text, base);
     case SETTING_BOOL:
@@ -240,6 +245,20 @@ static void choice_accepts(const struct setting *setting, char *out, size_t cap)
                                 i > 0 ? ", " : "one of: ", setting->choices[i]);
 }
 
+/* Of the kinds that accept the same in all rows. */
+static const char *const phrases[] = {
+    [SETTING_PATH] = "an absolute path",
+    [SETTING_IP] = "an IPv4 or IPv6 address",
+    [SETTING_IP4] = "an IPv4 address, or none",
+    [SETTING_IP6] = "an IPv6 address, or none",
+    [SETTING_IP4_NET] = "an IPv4 address with its prefix length, such as 192.0.2.2/24, or none",
+    [SETTING_IP6_NET] = "an IPv6 address with its prefix length, such as 2001:db8::2/64, or none",
+    [SETTING_PREFIX] = "an IPv4 or IPv6 address or prefix, such as 192.0.2.0/24 or 2001:db8::/32; "
+                       "no IPv6 prefix of zeros",
+    [SETTING_HOST] = "an IPv4 or IPv6 address",
+    [SETTING_BOOL] = "true or false",
+};
+
 void setting_accepts(const struct setting *setting, char *out, size_t cap)
 {
     switch (setting->kind) {
@@ -249,9 +268,6 @@ void setting_accepts(const struct setting *setting, char *out, size_t cap)
     case SETTING_TEXT:
         snprintf(out, cap, "%" PRIu64 " to %" PRIu64 " printable ASCII characters", setting->least,
                  setting->most);
-        return;
-    case SETTING_PATH:
-        snprintf(out, cap, "an absolute path");
         return;
     case SETTING_DIGITS:
         snprintf(out, cap, "%" PRIu64 " to %" PRIu64 " digits, in quotes", setting->least,
@@ -270,22 +286,16 @@ void setting_accepts(const struct setting *setting, char *out, size_t cap)
         snprintf(out, cap, "a size from %" PRIu64 "M to %" PRIu64 "G, with its unit (M, G)",
                  setting->least, setting->most / 1024);
         return;
+    case SETTING_PATH:
+    case SETTING_IP:
     case SETTING_IP4:
-        snprintf(out, cap, "an IPv4 address%s", setting->initial != NULL ? ", or none" : "");
-        return;
+    case SETTING_IP6:
     case SETTING_IP4_NET:
-        snprintf(out, cap, "an IPv4 address with its prefix length, such as 192.0.2.2/24");
-        return;
+    case SETTING_IP6_NET:
     case SETTING_PREFIX:
-        snprintf(out, cap,
-                 "an IPv4 or IPv6 address or prefix, such as 192.0.2.0/24 or "
-                 "2001:db8::/32; no IPv6 prefix of zeros");
-        return;
     case SETTING_HOST:
-        snprintf(out, cap, "an IPv4 or IPv6 address");
-        return;
     case SETTING_BOOL:
-        snprintf(out, cap, "true or false");
+        snprintf(out, cap, "%s", phrases[setting->kind]);
         return;
     case SETTING_CHOICE:
         choice_accepts(setting, out, cap);

@@ -1,12 +1,14 @@
 /* From a port of the configuration to a port that is open, with who is shed and who never. */
 #include "engine/ports.h"
 
+#include "io/net/ip6.h"
 #include "io/port_dpdk.h"
 #include "io/xdp/steer_list.h"
 
 #include <stdio.h>
 #include <string.h>
 
+#define ADDRESSES_MAX 3
 #define PEERS_MAX (CONFIG_PEERS_MAX + CONFIG_ACCOUNTS_MAX)
 
 static_assert(PEERS_MAX <= STEER_PEERS_MAX, "the program's map holds them all");
@@ -54,15 +56,30 @@ static uint32_t peers_of(const struct config *config, struct steer_peer peers[PE
     return count;
 }
 
+/* Ours of both families: to these the kernel's stack is not to answer. */
+static uint32_t addresses_of(const struct config_port *port,
+                             struct ip_addr addresses[ADDRESSES_MAX])
+{
+    const struct ip_addr all[ADDRESSES_MAX] = { port->address, port->address6,
+                                                ip6_link_local(port->address6) };
+    uint32_t count = 0;
+    for (size_t i = 0; i < COUNT(all); i++)
+        if (!ip_is_none(all[i]))
+            addresses[count++] = all[i];
+    return count;
+}
+
 static struct port *open_xsk(struct ports *ports, uint32_t index, const char *interface,
                              struct rte_mempool *frames, struct fault *fault)
 {
     const struct config_port *port = &ports->config->ports[index];
     struct steer_peer peers[PEERS_MAX];
+    struct ip_addr addresses[ADDRESSES_MAX];
     const struct steer_config steer = {
         .interface = interface,
-        .addresses = &port->address,
-        .address_count = 1,
+        .addresses = addresses,
+        .address_count = addresses_of(port, addresses),
+        .vlan = port->vlan,
         .queue_count = 1,
         .source_rate = port->source_rate,
         .source_burst = port->source_burst,

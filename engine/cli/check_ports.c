@@ -89,21 +89,33 @@ static void check_device(struct findings *findings, const char *subject, const c
     finding_add(findings, FINDING_FINE, subject, "", "%s", device);
 }
 
+/* None when it is of neither family. */
+static struct ip_addr address_of(const struct sockaddr *at)
+{
+    struct sockaddr_in four;
+    struct sockaddr_in6 six;
+    struct ip_addr address = { { 0 } };
+    if (at != NULL && at->sa_family == AF_INET) {
+        memcpy(&four, at, sizeof four);
+        return ip_addr_v4(ntohl(four.sin_addr.s_addr));
+    }
+    if (at != NULL && at->sa_family == AF_INET6) {
+        memcpy(&six, at, sizeof six);
+        memcpy(address.octets, &six.sin6_addr, sizeof address.octets);
+    }
+    return address;
+}
+
 /* An address that the kernel holds too is answered by both: connections die by RST. */
 static void check_address(struct findings *findings, const char *subject, struct ip_addr address)
 {
     struct ifaddrs *all = NULL;
-    char text[INET_ADDRSTRLEN];
-    struct in_addr ours = { .s_addr = htonl(ip_v4(address)) };
-    if (getifaddrs(&all) != 0)
+    char text[IP_TEXT_CAP];
+    if (ip_is_none(address) || getifaddrs(&all) != 0)
         return;
-    inet_ntop(AF_INET, &ours, text, sizeof text);
+    ip_write(address, text);
     for (struct ifaddrs *at = all; at != NULL; at = at->ifa_next) {
-        if (at->ifa_addr == NULL || at->ifa_addr->sa_family != AF_INET)
-            continue;
-        struct sockaddr_in theirs;
-        memcpy(&theirs, at->ifa_addr, sizeof theirs);
-        if (theirs.sin_addr.s_addr != ours.s_addr)
+        if (!ip_equal(address_of(at->ifa_addr), address))
             continue;
         finding_add(findings, FINDING_ERROR, subject,
                     "the kernel would answer with RST what is meant for the engine",
@@ -188,6 +200,7 @@ void check_ports(struct findings *findings, const struct config *config)
         snprintf(subject, sizeof subject, "port %s", config->ports[i].name);
         check_device(findings, subject, config->ports[i].device);
         check_address(findings, subject, config->ports[i].address);
+        check_address(findings, subject, config->ports[i].address6);
     }
     check_api(findings, &config->api);
 }

@@ -4,6 +4,7 @@
 #include "io/net/icmp.h"
 #include "io/net/ip6_ext.h"
 #include "io/net/net_state.h"
+#include "io/net/siphash.h"
 #include "io/net/udp.h"
 #include "io/tcp/tcp_conn.h"
 
@@ -37,10 +38,17 @@ void ip6_header_write(struct writer *out, const struct ip6_header *header)
     writer_bytes(out, span_of(header->dst.octets, IP_ADDR_LEN));
 }
 
-struct ip_addr ip6_link_local(const uint8_t mac[6])
+struct ip_addr ip6_link_local(struct ip_addr addr6)
 {
-    return (struct ip_addr){ { 0xfe, 0x80, [8] = mac[0] ^ 2, mac[1], mac[2], 0xff, 0xfe, mac[3],
-                               mac[4], mac[5] } };
+    static const uint64_t key[2] = { 0x6c696e6b2d6c6f63u, 0x616c206f66207573u }; /* no secret */
+    const uint64_t words[2] = { ip_word(addr6, 0), ip_word(addr6, 1) };
+    struct ip_addr out = { { 0 } };
+    struct writer w = writer_over(out.octets, sizeof out.octets);
+    if (ip_is_none(addr6))
+        return out;
+    writer_u64(&w, 0xfe80000000000000u);
+    writer_u64(&w, siphash_words(key, words, COUNT(words), 2, 4));
+    return out;
 }
 
 struct ip_addr ip6_solicited(struct ip_addr addr)

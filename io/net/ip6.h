@@ -3,8 +3,8 @@
  *   version class flow | payload length, next header, hop limit | source | destination | extensions
  *           4          |        2             1          1      |   16   |     16      |
  *
- * A port with an IPv6 address has two: the configured one, and a link-local one made from the MAC
- * (RFC 4291 appendix A). Which one we are towards a peer follows from the peer: link-local to
+ * A port with an IPv6 address has two: the configured one, and a link-local one made from it. Which
+ * one we are towards a peer follows from the peer: link-local to
  * link-local, else the configured one; TCP and UDP across that line are dropped (ip6.scope). */
 #ifndef IO_NET_IP6_H
 #define IO_NET_IP6_H
@@ -45,8 +45,10 @@ static inline bool ip6_is_link_local(struct ip_addr addr)
     return addr.octets[0] == 0xfe && (addr.octets[1] & 0xc0) == 0x80;
 }
 
-/* RFC 4291 appendix A. */
-struct ip_addr ip6_link_local(const uint8_t mac[6]);
+/* Our link-local address beside addr6: an opaque interface identifier, as RFC 7217 makes them, the same
+ * on all edges. Not one made from the MAC: on an interface that we share with the kernel that one is
+ * the kernel's. None beside none. */
+struct ip_addr ip6_link_local(struct ip_addr addr6);
 
 /* ff02::1:ffXX:XXXX (RFC 4291 §2.7.1). */
 struct ip_addr ip6_solicited(struct ip_addr addr);

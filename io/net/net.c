@@ -106,8 +106,7 @@ struct net *net_create(struct port *port, const struct net_config *config, uint6
     }
     net->port = port;
     net->config = full;
-    if (!ip_is_none(full.addr6))
-        net->link_local = ip6_link_local(port->mac);
+    net->link_local = ip6_link_local(full.addr6);
     wheel_init(&net->wheel, now_ns);
     if (!neighbour_init(net) || !pmtu_init(net) || !udp_init(net) || !tcp_init(net)) {
         fault_set(fault, "network stack: no memory for %u connections: give the EAL more",

@@ -27,7 +27,7 @@ struct net_config {
     struct ip_addr addr4;    /* ours; none: no IPv4 */
     uint8_t prefix4;         /* of the subnet on the link, 1..32 */
     struct ip_addr gateway4; /* none: only the subnet is reachable */
-    struct ip_addr addr6;    /* ours, beside a link-local one made from the MAC; none: no IPv6 */
+    struct ip_addr addr6;    /* ours, and ip6_link_local of it; none: no IPv6 */
     uint8_t prefix6;         /* 1..128 */
     struct ip_addr gateway6; /* may be link-local */
     uint16_t vlan;           /* IEEE 802.1Q, 1..4,094; 0: untagged */

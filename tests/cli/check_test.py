@@ -124,7 +124,7 @@ class Check(Place):
         self.assertEqual(self.found("port p0", "neither a PCI address nor"), "error")
 
     def test_an_address_of_the_kernel(self):
-        self.configure(address="127.0.0.1/8")
+        self.configure(address="127.0.0.1/8, gateway: 127.0.0.2")
         self.assertEqual(self.found("port p0", "also the kernel's", "ip addr del"), "error")
 
     def test_api_port_taken_by_another_or_by_an_engine(self):

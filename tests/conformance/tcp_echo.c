@@ -6,6 +6,7 @@
  * serve echoes on every connection until SIGTERM or SIGINT; it says "ready" on stdout. bulk sends OCTETS on each of
  * COUNT connections to an echo server and checks what comes back; exit 0 when all ended in order. */
 #include "io/impair.h"
+#include "io/net/ip6.h"
 #include "io/net/net.h"
 #include "io/port_dpdk.h"
 #include "io/port_xsk.h"
@@ -295,8 +296,12 @@ static struct port *xsk_open(const char *interface, const char *net, struct rte_
     uint8_t prefix_len;
     if (!ip_prefix_read(net, &addr, &prefix_len))
         fail("an address with its prefix length is wanted, like 10.99.0.1/24");
+    const struct ip_addr addresses[2] = { addr, ip6_link_local(addr) };
     const struct steer_config steer = {
-        .interface = interface, .addresses = &addr, .address_count = 1, .queue_count = 1
+        .interface = interface,
+        .addresses = addresses,
+        .queue_count = 1,
+        .address_count = ip_is_v4(addr) ? 1 : 2,
     };
     const struct port_xsk_config port = { .frames = frames };
     *device = xsk_device_open(&steer, fault);

@@ -18,7 +18,7 @@
 #define GATEWAY "10.99.0.254"
 #define OURS6 "2001:db8::1"
 #define OURS6_GROUP "ff02::1:ff00:1"
-#define OURS_LOCAL "fe80::ff:fe00:1" /* of the port's MAC, 02:00:00:00:00:01 */
+#define OURS_LOCAL "fe80::63ad:c815:b60f:3f6e"
 #define THEIRS6 "2001:db8::2"
 #define THEIRS_LOCAL "fe80::2"
 #define GATEWAY6 "fe80::fe"

@@ -229,6 +229,38 @@ static const struct {
     { "gateway the broadcast",
       PORT_AT("10.0.0.2/24", ",\n   gateway: 10.0.0.255") SOUND_ACCOUNT SOUND_ROUTE,
       "3: ports[0].gateway: is the broadcast address of its link" },
+    { "no address at all", PORT_AT("none", "") SOUND_ACCOUNT SOUND_ROUTE,
+      "2: ports[0].address: is none, as is address6; accepted: an address of either family" },
+    { "IPv6 for IPv4", PORT_AT("\"2001:db8::1/64\"", ""), "2: ports[0].address:" },
+    { "IPv4 for IPv6", PORT_AT("10.0.0.2/24", ",\n   address6: 10.0.0.2/24"),
+      "3: ports[0].address6: \"10.0.0.2/24\" is not acceptable; accepted: an IPv6 address with" },
+    { "a group for IPv6", PORT_AT("10.0.0.2/24", ",\n   address6: \"ff02::1/64\"") SOUND_ACCOUNT SOUND_ROUTE,
+      "3: ports[0].address6: is a multicast address" },
+    { "loopback", PORT_AT("10.0.0.2/24", ",\n   address6: \"::1/64\"") SOUND_ACCOUNT SOUND_ROUTE,
+      "3: ports[0].address6: is no host's address" },
+    { "link-local", PORT_AT("10.0.0.2/24", ",\n   address6: \"fe80::1/64\"") SOUND_ACCOUNT SOUND_ROUTE,
+      "3: ports[0].address6: is link-local, of which the port has its own" },
+    { "gateway6 elsewhere",
+      PORT_AT("10.0.0.2/24", ",\n   address6: \"2001:db8::1/64\", gateway6: \"2001:db8:1::1\"")
+          SOUND_ACCOUNT SOUND_ROUTE,
+      "3: ports[0].gateway6: is not on the port's own link" },
+    { "gateway6 without address6",
+      PORT_AT("10.0.0.2/24", ",\n   gateway6: \"fe80::1\"") SOUND_ACCOUNT SOUND_ROUTE,
+      "3: ports[0].gateway6: is not on the port's own link" },
+    { "address6 twice",
+      "ports:\n- {name: p0, device: d, address: none, address6: \"2001:db8::1/64\"}\n"
+      "- {name: p1, device: d, address: none,\n   address6: \"2001:db8::1/64\"}\n"
+      SMSC_AT("\"2001:db8::2\"") SOUND_ROUTE,
+      "4: ports[1].address6: is already that of ports[0]" },
+    { "MTU below IPv6's",
+      PORT_AT("10.0.0.2/24", ", address6: \"2001:db8::1/64\",\n   mtu: 1279") SOUND_ACCOUNT SOUND_ROUTE,
+      "3: ports[0].mtu: is less than IPv6 needs; accepted: at least 1280" },
+    { "VLAN 4095", PORT_AT("10.0.0.2/24", ",\n   vlan: 4095"), "3: ports[0].vlan:" },
+    { "SMSC of a family that the port lacks", SOUND_PORT SMSC_AT("\"2001:db8::2\"") SOUND_ROUTE,
+      "4: accounts[0].address: is of a family in which its port has no address" },
+    { "SMSC beyond the link",
+      PORT_AT("none", ", address6: \"2001:db8::1/64\"") SMSC_AT("\"2001:db8:1::2\"") SOUND_ROUTE,
+      "4: accounts[0].address: is not on the link of its port, which has no gateway" },
     { "SMSC at the port", PORT_AT("10.0.0.1/24", "") SOUND_ACCOUNT SOUND_ROUTE,
       "4: accounts[0].address: is the engine's own" },
     { "SMSC the broadcast", SOUND_PORT SMSC_AT("10.0.0.255") SOUND_ROUTE,
@@ -289,6 +321,11 @@ static void addresses_that_work_are_taken(void **state)
         PORT_AT("10.0.0.0/31", "") SMSC_AT("10.0.0.1") SOUND_ROUTE,
         PORT_AT("10.0.0.2/24", ", gateway: 10.0.0.1") SMSC_AT("192.0.2.255") SOUND_ROUTE,
         PORT_AT("10.0.0.255/23", "") SMSC_AT("10.0.1.0") SOUND_ROUTE,
+        PORT_AT("none", ", address6: \"2001:db8::1/64\"") SMSC_AT("\"2001:db8::2\"") SOUND_ROUTE,
+        PORT_AT("10.0.0.2/24", ", address6: \"2001:db8::1/127\", gateway6: \"fe80::1\", vlan: 4094")
+            SMSC_AT("\"2001:db8::2\"") SOUND_ROUTE,
+        PORT_AT("10.0.0.2/24", ", address6: \"2001:db8::1/63\"")
+            SMSC_AT("\"2001:db8:0:1::2\"") SOUND_ROUTE,
     };
     for (size_t i = 0; i < COUNT(sound); i++) {
         struct config *config = NULL;

@@ -132,7 +132,7 @@ static void forge(struct fleet *fleet, struct parcel *mo, const struct parcel *t
         writer_u16(&w, 1 + 10 + 9);
         writer_u8(&w, 0x0A);
         writer_bytes(&w, reader_bytes(&r, 3));
-        writer_u40(&w, prng_below(&fleet->prng, 1u << 30));
+        writer_u40(&w, fleet->desk.entry.cntr); /* a good guess */
         writer_u16(&w, 0);
         writer_u64(&w, 0xAB07800101230290);
         writer_u8(&w, 0);

@@ -69,10 +69,10 @@ static enum err match_one(struct worker *worker, struct uplink_item *item)
         counter_add(&worker->counters.pors_untrusted, 1);
     if (open->err != ERR_OK)
         return open->err;
-    /* An earlier packet of this batch may have ended the command. */
+    /* An earlier packet of this batch may have ended the command; that it is the one for which this
+     * was opened is enough: its CNTR is that of the response. */
     struct session *session = session_find(worker, item->device);
-    if (session == NULL || !session->is_command || session->security.cntr != open->cntr ||
-        session->security.cntr != open->command.cntr)
+    if (session == NULL || !session->is_command || session->security.cntr != open->command.cntr)
         return ERR_UNKNOWN;
     counter_add(&worker->counters.pors_verified, 1);
     if (open->real_udhl)

@@ -6,8 +6,9 @@
  *                    └─▶ kernel: whatever is not for the engine's addresses
  *
  * Only what the program steers arrives. A port's frame pool is the socket's umem, so that frames are
- * not copied on our side: the driver, or in copy mode the kernel, writes into the pool's mbufs. The
- * pool's memory is pinned as long as the port is open. */
+ * not copied on our side: the driver, or in copy mode the kernel, writes into the pool's mbufs. (On
+ * veth a copy each way was 60 to 140 ns of a frame's 1.5 us.) The pool's memory is pinned as long as
+ * the port is open. */
 #ifndef IO_PORT_XSK_H
 #define IO_PORT_XSK_H
 

@@ -5,7 +5,8 @@
 
 #include "io/net/ip.h"
 
-#define FLOW_TABLE 128u /* entries of a NIC's redirection table: entry i names edge i mod edges */
+#define FLOW_KEY 0x6d5au /* of the hash, over and over */
+#define FLOW_TABLE 128u  /* entries of a NIC's redirection table: entry i names edge i mod edges */
 
 /* Either side may come first; ports in host order. */
 struct flow {

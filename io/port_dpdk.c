@@ -1,5 +1,8 @@
-/* A port on a DPDK driver: one rx and one tx queue. The only file that includes rte_ethdev.h. */
+/* Ports on a DPDK driver, one for each pair of queues. The only file that includes rte_ethdev.h. */
 #include "io/port_dpdk.h"
+
+#include "base/log.h"
+#include "io/flow.h"
 
 #include <rte_dev.h>
 #include <rte_ethdev.h>
@@ -10,15 +13,28 @@
 #define DESCRIPTORS 1024
 #define DEVICE_NAME_CAP 64
 
+#define QUEUES_MAX 64u
+#define RSS_KEY_CAP 64u
+#define RSS_KEY_LEN 40u /* of a driver that does not say */
+
+struct dpdk_device {
+    uint16_t id;
+    uint16_t queue_count, open_count;
+    uint16_t mtu;
+    uint8_t mac[6];
+    uint32_t offloads;
+};
+
 struct port_dpdk {
     struct port port;
-    uint16_t id;
+    uint16_t id, queue;
+    struct dpdk_device *device;
 };
 
 static uint32_t dpdk_rx(struct port *port, struct rte_mbuf **frames, uint32_t cap)
 {
     struct port_dpdk *dpdk = CONTAINER_OF(port, struct port_dpdk, port);
-    return rte_eth_rx_burst(dpdk->id, 0, frames, (uint16_t)cap);
+    return rte_eth_rx_burst(dpdk->id, dpdk->queue, frames, (uint16_t)cap);
 }
 
 /* A driver may take part of a burst and have room a moment later, its completions reaped: asked
@@ -28,7 +44,8 @@ static uint32_t dpdk_tx(struct port *port, struct rte_mbuf **frames, uint32_t co
     struct port_dpdk *dpdk = CONTAINER_OF(port, struct port_dpdk, port);
     uint32_t taken = 0;
     while (taken < count) {
-        uint16_t more = rte_eth_tx_burst(dpdk->id, 0, frames + taken, (uint16_t)(count - taken));
+        uint16_t more =
+            rte_eth_tx_burst(dpdk->id, dpdk->queue, frames + taken, (uint16_t)(count - taken));
         if (more == 0)
             break;
         taken += more;
@@ -36,15 +53,22 @@ static uint32_t dpdk_tx(struct port *port, struct rte_mbuf **frames, uint32_t co
     return taken;
 }
 
+static void device_close(struct dpdk_device *device)
+{
+    struct rte_eth_dev_info info;
+    struct rte_device *probed = rte_eth_dev_info_get(device->id, &info) == 0 ? info.device : NULL;
+    rte_eth_dev_stop(device->id);
+    rte_eth_dev_close(device->id);
+    if (probed != NULL)
+        rte_dev_remove(probed);
+    rte_free(device);
+}
+
 static void dpdk_close(struct port *port)
 {
     struct port_dpdk *dpdk = CONTAINER_OF(port, struct port_dpdk, port);
-    struct rte_eth_dev_info info;
-    struct rte_device *device = rte_eth_dev_info_get(dpdk->id, &info) == 0 ? info.device : NULL;
-    rte_eth_dev_stop(dpdk->id);
-    rte_eth_dev_close(dpdk->id);
-    if (device != NULL)
-        rte_dev_remove(device);
+    if (--dpdk->device->open_count == 0)
+        device_close(dpdk->device);
     rte_free(dpdk);
 }
 
@@ -84,11 +108,11 @@ static bool device_probe(const char *device, uint16_t *id, struct fault *fault)
 }
 
 /* Some drivers (memif) have one MTU for ever: a smaller one is then kept by us alone. */
-static int device_mtu(struct port_dpdk *dpdk, uint16_t wanted)
+static int device_mtu(const struct dpdk_device *device, uint16_t wanted)
 {
     uint16_t mtu;
-    int failed = rte_eth_dev_set_mtu(dpdk->id, wanted);
-    if (failed == -ENOTSUP && rte_eth_dev_get_mtu(dpdk->id, &mtu) == 0 && wanted <= mtu)
+    int failed = rte_eth_dev_set_mtu(device->id, wanted);
+    if (failed == -ENOTSUP && rte_eth_dev_get_mtu(device->id, &mtu) == 0 && wanted <= mtu)
         return 0;
     return failed;
 }
@@ -102,78 +126,182 @@ static uint32_t offloads_of(const struct rte_eth_conf *conf)
            ((rx & RTE_ETH_RX_OFFLOAD_UDP_CKSUM) != 0 ? PORT_RX_UDP_CHECKSUM : 0);
 }
 
-/* Configures one queue each way with what the device offers of checksums. */
-static int device_configure(struct port_dpdk *dpdk, const struct port_dpdk_config *config)
+/* Our key, where the device can hash what we hash (io/flow.h). */
+struct spread {
+    uint8_t key[RSS_KEY_CAP];
+    struct rte_eth_rss_conf conf; /* of no protocol: the device spreads as it likes */
+};
+
+static void spread_init(struct spread *spread, const struct rte_eth_dev_info *info)
 {
-    struct rte_eth_dev_info info;
-    int failed = rte_eth_dev_info_get(dpdk->id, &info);
-    if (failed != 0)
-        return failed;
+    const uint64_t wanted = RTE_ETH_RSS_IPV4 | RTE_ETH_RSS_FRAG_IPV4 |
+                            RTE_ETH_RSS_NONFRAG_IPV4_TCP | RTE_ETH_RSS_NONFRAG_IPV4_UDP |
+                            RTE_ETH_RSS_IPV6 | RTE_ETH_RSS_FRAG_IPV6 |
+                            RTE_ETH_RSS_NONFRAG_IPV6_TCP | RTE_ETH_RSS_NONFRAG_IPV6_UDP;
+    *spread = (struct spread){ .conf.rss_key = NULL };
+    uint8_t len = info->hash_key_size != 0 ? info->hash_key_size : RSS_KEY_LEN;
+    if (len > RSS_KEY_CAP)
+        return;
+    for (uint32_t i = 0; i < len; i++)
+        spread->key[i] = i % 2 == 0 ? FLOW_KEY >> 8 & 0xff : FLOW_KEY & 0xff;
+    spread->conf.rss_key = spread->key;
+    spread->conf.rss_key_len = len;
+    spread->conf.rss_hf = info->flow_type_rss_offloads & wanted;
+}
+
+/* Configures the queues with what the device offers of checksums. */
+static int device_configure(struct dpdk_device *device, const struct port_dpdk_config *config,
+                            const struct rte_eth_dev_info *info, const struct spread *spread)
+{
     struct rte_eth_conf conf = {
         .txmode.offloads =
-            info.tx_offload_capa & (RTE_ETH_TX_OFFLOAD_TCP_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM),
+            info->tx_offload_capa & (RTE_ETH_TX_OFFLOAD_TCP_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM),
         .rxmode.offloads =
-            info.rx_offload_capa & (RTE_ETH_RX_OFFLOAD_TCP_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM),
+            info->rx_offload_capa & (RTE_ETH_RX_OFFLOAD_TCP_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM),
     };
-    dpdk->port.offloads = offloads_of(&conf);
-    failed = rte_eth_dev_configure(dpdk->id, 1, 1, &conf);
+    device->offloads = offloads_of(&conf);
+    if (device->queue_count > 1 && spread->conf.rss_hf != 0) {
+        conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+        conf.rx_adv_conf.rss_conf = spread->conf;
+    }
+    int failed = rte_eth_dev_configure(device->id, device->queue_count, device->queue_count, &conf);
     if (failed == 0 && config->mtu != 0)
-        failed = device_mtu(dpdk, config->mtu);
-    uint16_t rx_count = config->rx_descriptors != 0 ? config->rx_descriptors : DESCRIPTORS;
-    uint16_t tx_count = config->tx_descriptors != 0 ? config->tx_descriptors : DESCRIPTORS;
-    if (failed == 0)
-        failed = rte_eth_dev_adjust_nb_rx_tx_desc(dpdk->id, &rx_count, &tx_count);
-    unsigned node = (unsigned)rte_eth_dev_socket_id(dpdk->id);
-    if (failed == 0)
-        failed = rte_eth_rx_queue_setup(dpdk->id, 0, rx_count, node, NULL, config->frames);
-    if (failed == 0)
-        failed = rte_eth_tx_queue_setup(dpdk->id, 0, tx_count, node, NULL);
+        failed = device_mtu(device, config->mtu);
     return failed;
 }
 
-static int device_start(struct port_dpdk *dpdk, const struct port_dpdk_config *config)
+static int queues_set_up(const struct dpdk_device *device, const struct port_dpdk_config *config,
+                         struct rte_mempool *const *frames)
 {
-    int failed = device_configure(dpdk, config);
-    if (failed == 0)
-        failed = rte_eth_dev_start(dpdk->id);
-    if (failed == 0 && config->promiscuous)
-        failed = rte_eth_promiscuous_enable(dpdk->id);
-    /* Who asks for our IPv6 addresses does so by multicast (RFC 4861 §7.2.2). */
-    if (failed == 0)
-        failed = rte_eth_allmulticast_enable(dpdk->id);
-    if (failed == -ENOTSUP)
-        failed = 0; /* software drivers take all there is */
-    struct rte_ether_addr mac;
-    if (failed == 0)
-        failed = rte_eth_macaddr_get(dpdk->id, &mac);
-    if (failed == 0)
-        failed = rte_eth_dev_get_mtu(dpdk->id, &dpdk->port.mtu);
-    if (config->mtu != 0 && dpdk->port.mtu > config->mtu)
-        dpdk->port.mtu = config->mtu;
-    if (failed == 0)
-        memcpy(dpdk->port.mac, mac.addr_bytes, sizeof dpdk->port.mac);
+    uint16_t rx_count = config->rx_descriptors != 0 ? config->rx_descriptors : DESCRIPTORS;
+    uint16_t tx_count = config->tx_descriptors != 0 ? config->tx_descriptors : DESCRIPTORS;
+    unsigned node = (unsigned)rte_eth_dev_socket_id(device->id);
+    int failed = rte_eth_dev_adjust_nb_rx_tx_desc(device->id, &rx_count, &tx_count);
+    for (uint16_t q = 0; failed == 0 && q < device->queue_count; q++) {
+        failed = rte_eth_rx_queue_setup(device->id, q, rx_count, node, NULL, frames[q]);
+        if (failed == 0)
+            failed = rte_eth_tx_queue_setup(device->id, q, tx_count, node, NULL);
+    }
     return failed;
+}
+
+/* Some drivers take the key when they are configured, some only once they run. Entry i of the
+ * redirection table names the queue that flow_edge() says. What a device will not have is no fault:
+ * frames of other edges are then handed over. */
+static void spread_by_hash(const struct dpdk_device *device, struct spread *spread,
+                           uint16_t entries)
+{
+    struct rte_eth_rss_reta_entry64 table[RTE_ETH_RSS_RETA_SIZE_512 / RTE_ETH_RETA_GROUP_SIZE];
+    if (device->queue_count == 1 || spread->conf.rss_hf == 0)
+        return;
+    int failed = rte_eth_dev_rss_hash_update(device->id, &spread->conf);
+    if (entries > RTE_ETH_RSS_RETA_SIZE_512)
+        entries = 0;
+    for (uint16_t i = 0; i < entries; i++) {
+        table[i / RTE_ETH_RETA_GROUP_SIZE].mask = UINT64_MAX;
+        table[i / RTE_ETH_RETA_GROUP_SIZE].reta[i % RTE_ETH_RETA_GROUP_SIZE] =
+            (uint16_t)(i % FLOW_TABLE % device->queue_count);
+    }
+    if (failed == 0 && entries > 0)
+        failed = rte_eth_dev_rss_reta_update(device->id, table, entries);
+    if (failed != 0 || entries == 0)
+        log_info("port", "device %u does not spread by our key and table: frames are handed over",
+                 device->id);
+}
+
+static int device_start(struct dpdk_device *device, const struct port_dpdk_config *config,
+                        struct rte_mempool *const *frames, const struct rte_eth_dev_info *info)
+{
+    struct rte_ether_addr mac;
+    struct spread spread;
+    spread_init(&spread, info);
+    int failed = device_configure(device, config, info, &spread);
+    if (failed == 0)
+        failed = queues_set_up(device, config, frames);
+    if (failed == 0)
+        failed = rte_eth_dev_start(device->id);
+    if (failed == 0)
+        spread_by_hash(device, &spread, info->reta_size);
+    if (failed == 0 && config->promiscuous)
+        failed = rte_eth_promiscuous_enable(device->id);
+    if (failed == 0)
+        failed = rte_eth_macaddr_get(device->id, &mac);
+    if (failed == 0)
+        failed = rte_eth_dev_get_mtu(device->id, &device->mtu);
+    if (config->mtu != 0 && device->mtu > config->mtu)
+        device->mtu = config->mtu;
+    if (failed == 0)
+        memcpy(device->mac, mac.addr_bytes, sizeof device->mac);
+    return failed;
+}
+
+/* NULL with a fault. */
+static struct dpdk_device *device_open(const struct port_dpdk_config *config, uint32_t count,
+                                       struct rte_mempool *const *frames, struct fault *fault)
+{
+    uint16_t id;
+    struct rte_eth_dev_info info;
+    if (!device_probe(config->device, &id, fault))
+        return NULL;
+    struct dpdk_device *device = rte_zmalloc("dpdk_device", sizeof *device, CACHE_LINE);
+    if (device == NULL) {
+        fault_set(fault, "port %s: no memory: give the EAL more", config->device);
+        return NULL;
+    }
+    device->id = id;
+    device->queue_count = (uint16_t)count;
+    int failed = rte_eth_dev_info_get(id, &info);
+    if (failed == 0 && (info.max_rx_queues < count || info.max_tx_queues < count)) {
+        fault_set(fault,
+                  "port %s: has %u rx and %u tx queues, but %u edges share it: give it fewer edges "
+                  "(ports[].edges), or more queues (ethtool -L, or the driver's arguments)",
+                  config->device, info.max_rx_queues, info.max_tx_queues, count);
+        device_close(device);
+        return NULL;
+    }
+    if (failed == 0)
+        failed = device_start(device, config, frames, &info);
+    if (failed == 0)
+        return device;
+    fault_set(fault, "port %s: cannot be started with %u queues: %s; EAL's log says more",
+              config->device, count, strerror(failed < 0 ? -failed : failed));
+    device_close(device);
+    return NULL;
+}
+
+bool port_dpdk_open_queues(const struct port_dpdk_config *config, uint32_t count,
+                           struct rte_mempool *const *frames, struct port **queues,
+                           struct fault *fault)
+{
+    ASSERT(count >= 1 && count <= QUEUES_MAX);
+    struct dpdk_device *device = device_open(config, count, frames, fault);
+    if (device == NULL)
+        return false;
+    for (uint16_t q = 0; q < count; q++) {
+        struct port_dpdk *dpdk = rte_zmalloc("port_dpdk", sizeof *dpdk, CACHE_LINE);
+        if (dpdk == NULL) {
+            fault_set(fault, "port %s: no memory: give the EAL more", config->device);
+            while (q-- > 0)
+                rte_free(CONTAINER_OF(queues[q], struct port_dpdk, port));
+            device_close(device);
+            return false;
+        }
+        *dpdk = (struct port_dpdk){ .port = { .ops = &dpdk_ops,
+                                              .frames = frames[q],
+                                              .offloads = device->offloads,
+                                              .mtu = device->mtu },
+                                    .id = device->id,
+                                    .queue = q,
+                                    .device = device };
+        memcpy(dpdk->port.mac, device->mac, sizeof device->mac);
+        queues[q] = &dpdk->port;
+    }
+    device->open_count = device->queue_count;
+    return true;
 }
 
 struct port *port_dpdk_open(const struct port_dpdk_config *config, struct fault *fault)
 {
-    uint16_t id;
-    if (!device_probe(config->device, &id, fault))
-        return NULL;
-    struct port_dpdk *dpdk = rte_zmalloc("port_dpdk", sizeof *dpdk, CACHE_LINE);
-    if (dpdk == NULL) {
-        fault_set(fault, "port %s: no memory: give the EAL more", config->device);
-        return NULL;
-    }
-    dpdk->id = id;
-    dpdk->port.ops = &dpdk_ops;
-    dpdk->port.frames = config->frames;
-    int failed = device_start(dpdk, config);
-    if (failed != 0) {
-        fault_set(fault, "port %s: cannot be started: %s; EAL's log says more", config->device,
-                  strerror(failed < 0 ? -failed : failed));
-        dpdk_close(&dpdk->port);
-        return NULL;
-    }
-    return &dpdk->port;
+    struct port *port;
+    return port_dpdk_open_queues(config, 1, &config->frames, &port, fault) ? port : NULL;
 }

@@ -1,3 +1,4 @@
+/* Frames octet by octet, by the codecs of io/net. */
 #include "tests/support/frames.h"
 
 #include "io/net/arp.h"

@@ -2,6 +2,7 @@
 #include "io/xdp/steer.h"
 
 #include "base/log.h"
+#include "io/net/ip6.h"
 #include "io/xdp/steer_list.h"
 
 #include <bpf/bpf.h>
@@ -242,14 +243,6 @@ static bool map_put(const struct steer *steer, enum steer_map map, const void *k
     return false;
 }
 
-/* RFC 4291 §2.7.1: ff02::1:ff and the last three octets. */
-static struct ip_addr solicited_node(struct ip_addr addr)
-{
-    struct ip_addr group = { { 0xFF, 0x02, [11] = 1, [12] = 0xFF, addr.octets[13], addr.octets[14],
-                               addr.octets[15] } };
-    return group;
-}
-
 static bool address_put(const struct steer *steer, struct ip_addr addr, struct fault *fault)
 {
     uint32_t kind = STEER_UNICAST;
@@ -258,7 +251,7 @@ static bool address_put(const struct steer *steer, struct ip_addr addr, struct f
     if (ip_is_v4(addr))
         return true;
     kind = STEER_GROUP;
-    addr = solicited_node(addr);
+    addr = ip6_solicited(addr);
     return map_put(steer, STEER_MAP_ADDRESSES, &addr, &kind, fault);
 }
 

@@ -5,6 +5,8 @@
 
 beside=$(dirname "$0")/beside.py
 kernel=10.98.0.3   # the host's, on the engine's interface
+kernel6=2001:db8:98::3
+engine6=2001:db8:98::1
 stranger=10.98.0.50
 pool=10.98.0.77    # a configured peer
 quiet=10.98.0.51
@@ -16,7 +18,7 @@ xdp() { "$RIG_STARLING" xdp "$@" --interface "$RIG_LINK"; }
 status() { xdp status --json >"$RIG_DIR/status" && jq -r ".[0] | $1" "$RIG_DIR/status"; }
 counter() { status ".counters.$1"; }
 attached() { ip -d link show "$RIG_LINK" | grep -c 'prog/xdp'; }
-talks() { away python3 "$beside" talk $kernel $echo_port "$1" || fail "the kernel's own TCP: $2"; }
+talks() { away python3 "$beside" talk "${3:-$kernel}" $echo_port "$1" || fail "the kernel's own TCP: $2"; }
 flood() { away python3 "$beside" flood "$1" 10.98.0.1 "$2" || fail "cannot flood from $1"; }
 
 at_least() { # WHAT IS LEAST
@@ -30,7 +32,8 @@ shared_leave() {
 }
 trap shared_leave EXIT
 
-RIG_PORT_MORE="source_rate: 500
+RIG_PORT_MORE="address6: $engine6/64
+source_rate: 500
 source_burst: 100"
 RIG_MORE="peers:
   - { name: pool, prefix: $pool }"
@@ -38,14 +41,22 @@ devices=400
 begin af_xdp $devices
 command -v jq >/dev/null || skip "jq is not installed"
 ip addr add $kernel/24 dev "$RIG_LINK"
+sysctl -qw "net.ipv6.conf.$RIG_LINK.disable_ipv6=0" && away sysctl -qw "net.ipv6.conf.${RIG_LINK%a}b.disable_ipv6=0" &&
+    ip addr add $kernel6/64 dev "$RIG_LINK" nodad && ip -n "$RIG_NETNS" addr add 2001:db8:98::2/64 dev "${RIG_LINK%a}b" nodad ||
+    fail "no IPv6 on $RIG_LINK"
 for addr in $stranger $pool $quiet; do
     ip -n "$RIG_NETNS" addr add $addr/24 dev "${RIG_LINK%a}b"
 done
 
-python3 "$beside" serve $kernel $echo_port >"$RIG_DIR/serves" &
+python3 "$beside" serve $echo_port $kernel $kernel6 >"$RIG_DIR/serves" &
 server=$!
 rig_until 10 "the kernel's server listens" grep -q ready "$RIG_DIR/serves"
 talks 4000000 "beside the engine"
+talks 1000000 "beside the engine, by IPv6" $kernel6
+for addr in $kernel6 $engine6; do
+    away python3 "$beside" reach $addr || fail "$addr does not answer"
+done
+at_least "solicitations for the engine" "$(counter neighbour)" 1
 say "the kernel's TCP and the engine's share $RIG_LINK"
 
 say "--- floods, while jobs go on"

@@ -20,7 +20,8 @@ struct store_txn;
 enum store_mode { STORE_READ, STORE_WRITE };
 
 /* Opens or makes the data directory (0700). NULL with `fault` set: not a directory, another owner,
- * open to group or others, in use by another process (whose pid is named), damaged. */
+ * open to group or others, in use by another process (whose pid is named), damaged, of another format
+ * (format.h). */
 struct store *store_open(const char *dir, struct fault *fault);
 /* The same with a map of another size: the data file can grow to it, STORE_MAP_SIZE otherwise. */
 struct store *store_open_sized(const char *dir, uint64_t map_size, struct fault *fault);

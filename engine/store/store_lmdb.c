@@ -2,6 +2,7 @@
  * key): the key is in it so that a record under a wrong key is noticed too. */
 #include "base/crc.h"
 #include "base/log.h"
+#include "engine/store/format.h"
 #include "engine/store/store_dir.h"
 #include "engine/store/store_internal.h"
 
@@ -144,7 +145,7 @@ struct store *store_open_sized(const char *dir, uint64_t map_size, struct fault 
         store_close(store);
         return NULL;
     }
-    if (store_dir_sync(dir, fault) != ERR_OK) {
+    if (store_format_check(store, dir, fault) != ERR_OK || store_dir_sync(dir, fault) != ERR_OK) {
         store_close(store);
         return NULL;
     }

@@ -1,5 +1,6 @@
 /* The store: directory, transactions, tables, logs, corruption, a full map, a full disk. */
 #include "engine/store/blocks.h"
+#include "engine/store/format.h"
 #include "engine/store/log.h"
 #include "engine/store/table.h"
 #include "tests/support/spoil.h"
@@ -472,6 +473,34 @@ static void a_file_that_is_no_store_is_refused(void **state)
     assert_non_null(strstr(fault.text, "cannot be opened"));
 }
 
+/* The number is there since the second format; whatever says another one is left alone. */
+static void a_store_of_another_format_is_refused(void **state)
+{
+    (void)state;
+    struct table_key other = table_key_u64(STORE_FORMAT + 1);
+    const struct span name = span_text("format");
+    for (unsigned way = 0; way < 2; way++) {
+        struct store *store = open_store();
+        struct store_txn *txn;
+        assert_int_equal(store_txn_begin(store, STORE_WRITE, &txn), ERR_OK);
+        assert_int_equal(table_put(txn, TABLE_DEVICES, span_text("eid"), span_text("1")), ERR_OK);
+        assert_int_equal(way == 0 ? table_remove(txn, TABLE_META, name)
+                                  : table_put(txn, TABLE_META, name, table_key_span(&other)),
+                         ERR_OK);
+        assert_int_equal(store_txn_commit(txn), ERR_OK);
+        store_close(store);
+        for (unsigned again = 0; again < 2; again++) {
+            struct fault fault = { "" };
+            assert_null(store_open(dir.path, &fault));
+            assert_non_null(strstr(fault.text, dir.path));
+            assert_non_null(strstr(fault.text, way == 0 ? "has format 1," : "has format 3,"));
+            assert_non_null(strstr(fault.text, "this program reads format 2: start the version"));
+        }
+        temp_dir_remove(&dir);
+        dir = temp_dir_make();
+    }
+}
+
 #define ON_DIR cmocka_unit_test_setup_teardown
 
 int main(void)
@@ -492,6 +521,7 @@ int main(void)
         ON_DIR(a_second_process_is_refused_by_name, make_dir, remove_dir),
         ON_DIR(a_directory_that_others_may_enter_is_refused, make_dir, remove_dir),
         ON_DIR(a_file_that_is_no_store_is_refused, make_dir, remove_dir),
+        ON_DIR(a_store_of_another_format_is_refused, make_dir, remove_dir),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

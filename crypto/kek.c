@@ -141,3 +141,20 @@ enum err kek_unwrap(struct kek *kek, struct lanes *lanes, struct span aad, struc
     struct span tag = reader_bytes(&r, LANES_GCM_TAG);
     return lanes_gcm_open(lanes, kek->key, nonce.bytes, aad, text, out, tag.bytes);
 }
+
+/* The KEK itself only ever makes the one CMAC that derives the key (as SP 800-108 §4 does). */
+void kek_fingerprint(const struct kek *kek, struct lanes *lanes, struct span in,
+                     uint8_t out[KEK_FINGERPRINT_LEN])
+{
+    static const uint8_t label[] = "fingerprint of keys";
+    struct lanes_cmac derive = {
+        .key = kek->key, .key_len = KEK_LEN, .in = label, .len = sizeof label
+    };
+    lanes_cmac_run(lanes, &derive, 1);
+    struct lanes_cmac job = {
+        .key = derive.mac, .key_len = LANES_MAC_LEN, .in = in.bytes, .len = (uint32_t)in.len
+    };
+    lanes_cmac_run(lanes, &job, 1);
+    memcpy(out, job.mac, KEK_FINGERPRINT_LEN);
+    wipe(&derive, sizeof derive);
+}

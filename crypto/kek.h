@@ -33,4 +33,10 @@ MUST_CHECK enum err kek_wrap(struct kek *kek, struct lanes *lanes, struct span a
 MUST_CHECK enum err kek_unwrap(struct kek *kek, struct lanes *lanes, struct span aad,
                                struct span wrapped, uint8_t *out);
 
+/* Tells whether secrets are the same ones without keeping them: an AES-CMAC under a key derived from
+ * the KEK, so that who has only the fingerprint cannot try guesses. */
+#define KEK_FINGERPRINT_LEN LANES_MAC_LEN
+void kek_fingerprint(const struct kek *kek, struct lanes *lanes, struct span in,
+                     uint8_t out[KEK_FINGERPRINT_LEN]);
+
 #endif

@@ -73,7 +73,8 @@ static enum err job_check(struct control *control, const struct job *job, struct
         fault_set(fault,
                   "the card waits for an earlier counter of key set version %02X: that message was "
                   "lost, its job has ended, and sending it now might run it; register the device "
-                  "with another key set version (PUT /v1/devices/{eid}), or name one in kvn",
+                  "with other keys under that version, or with another version (PUT "
+                  "/v1/devices/{eid}), or name another one in kvn",
                   kvn);
         return ERR_OUT_OF_STEP;
     }
@@ -238,32 +239,16 @@ static void stop_durable(struct control *control, const struct msg *msg)
 /* ---- Devices ----------------------------------------------------------------------------------- */
 
 /* The device that lost its number, durably: a restart must not bring it back. */
-static enum err msisdn_release(struct control *control, const struct eid *eid)
+static enum err msisdn_release(struct control *control, const struct eid *eid, uint64_t msisdn)
 {
     struct msg *msg = channel_take(control->to_store);
-    struct store_txn *txn;
     if (msg == NULL)
         return ERR_THROTTLED;
-    enum err err = store_txn_begin(control->store, STORE_READ, &txn);
-    if (err == ERR_OK) {
-        struct span value;
-        err = query_device(txn, eid, &value);
-        struct writer w = msg_writer(msg);
-        if (err == ERR_OK) {
-            writer_bytes(&w, value);
-            err = msg_written(msg, &w);
-        }
-        if (err == ERR_OK)
-            err = device_record_release_msisdn(msg->body, msg->len);
-        store_txn_abort(txn);
-    }
-    if (err != ERR_OK) {
-        channel_untake(control->to_store, msg);
-        return err;
-    }
     msg->kind = MSG_DEVICE_PUT;
+    msg->flags = STORE_RELEASE;
     msg->cookie = COOKIE_NONE;
     msg->eid = *eid;
+    msg->value = msisdn;
     channel_push(control->to_store, msg);
     return ERR_OK;
 }
@@ -282,27 +267,20 @@ static void device_durable(struct control *control, const struct msg *msg)
         struct device device;
         struct eid other;
         err = device_record_read(msg_body(msg), control->kek, control->lanes, &device);
+        for (unsigned i = 0; i < device.keyset_count && err == ERR_OK; i++)
+            device.keysets[i].flags = msg->part >> 2 * i & (KEYSET_PROVEN | KEYSET_RAISED);
         if (err == ERR_OK)
             err = directory_put(control->directory, &device, &ref, &other);
+        uint64_t msisdn = device.msisdn;
         wipe(&device, sizeof device);
         if (err == ERR_CONFLICT) { /* the newest enabled profile wins */
             counter_add(&control->counters.msisdn_moved, 1);
-            err = msisdn_release(control, &other);
+            err = msisdn_release(control, &other, msisdn);
         }
         counter_add(&control->counters.devices_put, 1);
     }
     if (msg->cookie != COOKIE_NONE)
         control->answer(control->answer_ctx, msg->cookie, err, known ? 0 : 1);
-}
-
-/* What an update must keep of the device as it is. */
-static void device_follow(struct control *control, struct device_ref ref, struct device *updated)
-{
-    struct device stored;
-    if (directory_read(control->directory, ref, &stored) != ERR_OK)
-        return;
-    device_keysets_follow(updated, &stored);
-    wipe(&stored, sizeof stored);
 }
 
 enum err control_device_put(void *ctx, const struct eid *eid, struct span text, uint64_t cookie,
@@ -339,8 +317,6 @@ enum err control_device_put(void *ctx, const struct eid *eid, struct span text, 
     msg->flags = is_new ? DEVICE_IS_NEW : 0;
     msg->cookie = cookie;
     msg->eid = eis.device.eid;
-    if (!is_new)
-        device_follow(control, ref, &eis.device);
     if (err == ERR_OK) {
         struct writer w = msg_writer(msg);
         device_record_write(&w, control->kek, control->lanes, &eis);

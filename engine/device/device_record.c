@@ -59,10 +59,10 @@ static void kept_write(struct writer *out, const json_t *kept)
         writer_fail(out, ERR_MALFORMED);
 }
 
-void device_record_write(struct writer *out, struct kek *kek, struct lanes *lanes,
-                         const struct eis *eis)
+/* All but the JSON. */
+static void parts_write(struct writer *out, struct kek *kek, struct lanes *lanes,
+                        const struct device *device, const struct eis_other *other)
 {
-    const struct device *device = &eis->device;
     ASSERT(device->domain_count <= DEVICE_DOMAINS_MAX);
     ASSERT(device->keyset_count <= DEVICE_KEYSETS_MAX);
     size_t start = writer_mark(out);
@@ -78,7 +78,13 @@ void device_record_write(struct writer *out, struct kek *kek, struct lanes *lane
     ASSERT(w.err == ERR_OK);
     part_write(out, start, kek, lanes, written(&w));
     wipe(keys, sizeof keys);
-    part_write(out, start, kek, lanes, span_of(eis->other.octets, eis->other.len));
+    part_write(out, start, kek, lanes, span_of(other->octets, other->len));
+}
+
+void device_record_write(struct writer *out, struct kek *kek, struct lanes *lanes,
+                         const struct eis *eis)
+{
+    parts_write(out, kek, lanes, &eis->device, &eis->other);
     kept_write(out, eis->kept);
 }
 
@@ -213,4 +219,22 @@ enum err device_record_other(struct span in, struct kek *kek, struct lanes *lane
         return err;
     out->len = (uint32_t)(parts.other.len - KEK_OVERHEAD);
     return kek_unwrap(kek, lanes, parts.other_aad, parts.other, out->octets);
+}
+
+enum err device_record_rewrite(struct span in, const struct device *device, struct kek *kek,
+                               struct lanes *lanes, struct writer *out)
+{
+    struct eis_other other;
+    struct span kept;
+    enum err err = device_record_other(in, kek, lanes, &other);
+    if (err == ERR_OK)
+        err = device_record_kept(in, &kept);
+    if (err == ERR_OK) {
+        parts_write(out, kek, lanes, device, &other);
+        writer_uint(out, kept.len, 2);
+        writer_bytes(out, kept);
+        err = out->err;
+    }
+    wipe(&other, sizeof other);
+    return err;
 }

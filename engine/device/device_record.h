@@ -35,4 +35,9 @@ MUST_CHECK enum err device_record_kept(struct span in, struct span *json);
 MUST_CHECK enum err device_record_other(struct span in, struct kek *kek, struct lanes *lanes,
                                         struct eis_other *out);
 
+/* Appends the record `in` as that of `device`, which is its own but for the key sets' editions and
+ * bases: these are bound to the wrapped parts. As device_record_read; the writer's error. */
+MUST_CHECK enum err device_record_rewrite(struct span in, const struct device *device,
+                                          struct kek *kek, struct lanes *lanes, struct writer *out);
+
 #endif

@@ -342,6 +342,17 @@ void directory_keyset_mark(struct directory *directory, struct device_ref ref, u
     wipe(&device, sizeof device);
 }
 
+uint8_t directory_keyset_flags(struct directory *directory, struct device_ref ref, uint16_t id)
+{
+    struct device device;
+    if (directory_read(directory, ref, &device) != ERR_OK)
+        return 0;
+    int index = device_keyset_of(&device, id);
+    uint8_t flags = index >= 0 ? device.keysets[index].flags : 0;
+    wipe(&device, sizeof device);
+    return flags | device_live_flags(directory_live(directory, ref.record), id);
+}
+
 int device_keyset_find(const struct device *device, const uint8_t tar[3], uint8_t kvn)
 {
     static const uint8_t any[3];

@@ -35,7 +35,9 @@ struct device_domain {
 struct device_keyset {
     uint8_t domain; /* index into domains */
     uint8_t kvn;
-    uint8_t edition; /* how often its keys changed under the same domain and version; wraps */
+    uint8_t
+        edition; /* which of the keys there ever were under this domain and version: store/device_table.h */
+    uint8_t flags; /* KEYSET_*, as known when the device was put; its worker may know more */
     uint8_t kic_algorithm, kid_algorithm; /* low nibbles of KIc and KID */
     uint8_t kic_len, kid_len;             /* octets */
     uint8_t cc_len;                       /* AES: 8 or 4 */
@@ -70,9 +72,8 @@ uint16_t device_keyset_id(const struct device *device, unsigned index);
 /* The index of the key set with this id, or -1. */
 int device_keyset_of(const struct device *device, uint16_t id);
 
-/* Before `updated` takes the place of `stored`: the editions of its key sets, and their counter bases,
- * which are never lowered under the same keys. */
-void device_keysets_follow(struct device *updated, const struct device *stored);
+/* Whether it is the same keys for the same algorithms. */
+bool device_keyset_same(const struct device_keyset *a, const struct device_keyset *b);
 
 /* What the worker that owns the device keeps beside its record; nobody else touches it. */
 struct device_live {
@@ -143,5 +144,7 @@ struct device_live *directory_live(struct directory *directory, uint32_t record)
 /* Likewise. device_live_mark() for the device as it is; nothing when it is gone. */
 void directory_keyset_mark(struct directory *directory, struct device_ref ref, uint16_t id,
                            uint8_t flags);
+/* Likewise. All that is known of it; 0 when the device is gone. */
+uint8_t directory_keyset_flags(struct directory *directory, struct device_ref ref, uint16_t id);
 
 #endif

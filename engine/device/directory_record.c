@@ -7,13 +7,15 @@ static void keyset_pack(const struct device_keyset *keyset, struct packed_keyset
     ASSERT(keyset->domain < DEVICE_DOMAINS_MAX && keyset->kvn <= 0xF);
     ASSERT(keyset->cc_len <= 12 && keyset->cc_len % 4 == 0);
     ASSERT(keyset->kic_algorithm <= 0xF && keyset->kid_algorithm <= 0xF);
+    ASSERT(keyset->flags <= 0x3);
     ASSERT(keyset->kic_len <= DEVICE_KEY_MAX && keyset->kic_len % 8 == 0);
     ASSERT(keyset->kid_len <= DEVICE_KEY_MAX && keyset->kid_len % 8 == 0);
     *out = (struct packed_keyset){
         .domain_kvn = (uint8_t)(keyset->domain << 6 | keyset->cc_len / 4 << 4 | keyset->kvn),
         .edition = keyset->edition,
         .algorithms = (uint8_t)(keyset->kic_algorithm << 4 | keyset->kid_algorithm),
-        .lens = (uint8_t)(keyset->kic_len / 8 << 4 | keyset->kid_len / 8),
+        .flags_lens =
+            (uint8_t)(keyset->flags << 6 | keyset->kic_len / 8 << 3 | keyset->kid_len / 8),
     };
     struct writer w = writer_over(out->cntr_base, sizeof out->cntr_base);
     writer_u40(&w, keyset->cntr_base);
@@ -32,8 +34,9 @@ static void keyset_unpack(const struct packed_keyset *in, const uint8_t keys[KEY
     out->kvn = in->domain_kvn & 0xF;
     out->kic_algorithm = in->algorithms >> 4;
     out->kid_algorithm = in->algorithms & 0xF;
-    out->kic_len = (uint8_t)(8 * (in->lens >> 4));
-    out->kid_len = (uint8_t)(8 * (in->lens & 0xF));
+    out->flags = in->flags_lens >> 6;
+    out->kic_len = (uint8_t)(8 * (in->flags_lens >> 3 & 0x7));
+    out->kid_len = (uint8_t)(8 * (in->flags_lens & 0x7));
     struct reader r = reader_over(span_of(in->cntr_base, sizeof in->cntr_base));
     out->cntr_base = reader_u40(&r);
     ASSERT(out->kic_len <= DEVICE_KEY_MAX && out->kid_len <= DEVICE_KEY_MAX);

@@ -20,8 +20,8 @@
 struct packed_keyset {
     uint8_t domain_kvn; /* domain in 2 bits, cc_len in 2 bits (units of 4 octets), KVN in 4 */
     uint8_t edition;
-    uint8_t algorithms; /* KIc in the high nibble, KID in the low one; likewise below */
-    uint8_t lens;       /* in units of 8 octets: KIc, KID */
+    uint8_t algorithms; /* KIc in the high nibble, KID in the low one */
+    uint8_t flags_lens; /* flags in 2 bits, then in units of 8 octets: KIc in 3 bits, KID in 3 */
     uint8_t cntr_base[5];
 };
 

@@ -26,28 +26,11 @@ int device_keyset_of(const struct device *device, uint16_t id)
     return -1;
 }
 
-static bool same_keys(const struct device_keyset *a, const struct device_keyset *b)
+bool device_keyset_same(const struct device_keyset *a, const struct device_keyset *b)
 {
     return a->kic_algorithm == b->kic_algorithm && a->kid_algorithm == b->kid_algorithm &&
            a->kic_len == b->kic_len && a->kid_len == b->kid_len &&
            ct_equal(a->kic, b->kic, a->kic_len) && ct_equal(a->kid, b->kid, a->kid_len);
-}
-
-void device_keysets_follow(struct device *updated, const struct device *stored)
-{
-    for (unsigned k = 0; k < updated->keyset_count; k++) {
-        struct device_keyset *set = &updated->keysets[k];
-        for (unsigned o = 0; o < stored->keyset_count; o++) {
-            const struct device_keyset *old = &stored->keysets[o];
-            if (old->kvn != set->kvn ||
-                stored->domains[old->domain].role != updated->domains[set->domain].role)
-                continue;
-            bool same = same_keys(old, set);
-            set->edition = (uint8_t)(old->edition + !same);
-            if (same && old->cntr_base > set->cntr_base)
-                set->cntr_base = old->cntr_base;
-        }
-    }
 }
 
 static uint16_t id_of(uint16_t known)

@@ -134,7 +134,7 @@ static enum err choose_cntr(struct worker *worker, const struct session *session
     }
     const struct device_live *live = directory_live(worker->directory, session->device.record);
     uint64_t base = set->cntr_base;
-    if (device_live_flags(live, session->keyset) & KEYSET_RAISED)
+    if ((set->flags | device_live_flags(live, session->keyset)) & KEYSET_RAISED)
         base += CNTR_RAISE;
     uint32_t block, sequence;
     enum err err = slot_counter_next(worker, eid_slot(&session->eid), &block, &sequence);

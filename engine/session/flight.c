@@ -108,8 +108,7 @@ static void keyset_raise(struct worker *worker, struct session *session)
     uint64_t msisdn;
     if (directory_identity(worker->directory, session->device, &eid, &msisdn) != ERR_OK)
         return; /* removed meanwhile: the record may be another device's */
-    const struct device_live *live = directory_live(worker->directory, session->device.record);
-    if (device_live_flags(live, session->keyset) != 0)
+    if (directory_keyset_flags(worker->directory, session->device, session->keyset) != 0)
         return; /* proven, or raised before */
     keyset_mark(worker, session, KEYSET_RAISED);
     counter_add(&worker->counters.counter_raised, 1);

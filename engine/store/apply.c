@@ -3,6 +3,7 @@
 #include "engine/store/apply.h"
 
 #include "engine/store/blocks.h"
+#include "engine/store/device_table.h"
 #include "engine/store/keys.h"
 #include "engine/store/outcome.h"
 #include "engine/store/store_thread.h"
@@ -140,7 +141,7 @@ static enum err exact_put(struct store_txn *txn, const struct eid *eid, uint16_t
     uint8_t buf[16];
     struct writer w = writer_over(buf, sizeof buf);
     key_exact_write(&w, exact);
-    struct table_key key = key_exact(eid, keyset);
+    struct table_key key = key_of_keyset(eid, keyset);
     return table_put(txn, TABLE_EXACT, table_key_span(&key), written(&w));
 }
 
@@ -243,7 +244,7 @@ static enum err result(struct store_txn *txn, struct msg *msg)
     return outcome_put(txn, &record, msg_body(msg), &msg->value);
 }
 
-/* --- uplink, counters, key sets, devices --- */
+/* --- uplink, counters --- */
 
 static enum err uplink_log(struct store_txn *txn, const struct msg *msg)
 {
@@ -263,19 +264,8 @@ static enum err block(struct apply *apply, struct store_txn *txn, struct msg *ms
     return err;
 }
 
-static enum err keyset(struct apply *apply, struct store_txn *txn, const struct msg *msg)
-{
-    const struct key_keyset record = { .eid = msg->eid,
-                                       .keyset = (uint16_t)msg->status,
-                                       .flags = msg->flags };
-    struct writer w = writer_over(apply->buf, sizeof apply->buf);
-    key_keyset_write(&w, &record);
-    return put_u64(txn, TABLE_KEYSETS, ++apply->current.keyset, written(&w));
-}
-
 enum err apply_msg(struct apply *apply, struct store_txn *txn, struct msg *msg, uint64_t now_ms)
 {
-    struct span eid = span_of(msg->eid.bytes, EID_LEN);
     switch ((enum msg_kind)msg->kind) {
     case MSG_JOB_PUT:
         return job_put(apply, txn, msg);
@@ -298,11 +288,11 @@ enum err apply_msg(struct apply *apply, struct store_txn *txn, struct msg *msg, 
     case MSG_OUT_OF_STEP:
         return exact_mark(txn, msg);
     case MSG_KEYSET:
-        return keyset(apply, txn, msg);
+        return device_table_keyset_mark(txn, &msg->eid, (uint16_t)msg->status, msg->flags);
     case MSG_DEVICE_PUT:
-        return table_put(txn, TABLE_DEVICES, eid, msg_body(msg));
+        return device_table_put(apply, txn, msg);
     case MSG_DEVICE_REMOVE:
-        return table_remove(txn, TABLE_DEVICES, eid);
+        return device_table_remove(apply, txn, &msg->eid);
     case MSG_STOP:
         return stop(apply, txn, msg->id);
     case MSG_UPLINK:

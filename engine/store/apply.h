@@ -13,7 +13,7 @@ struct lanes;
 
 /* The greatest numbers given so far. */
 struct apply_numbers {
-    uint64_t job, keyset;
+    uint64_t job;
 };
 
 struct apply {

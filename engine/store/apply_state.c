@@ -37,8 +37,6 @@ static enum err read_all(struct apply *apply, struct store_txn *txn)
 {
     enum err err = last_job(txn, &apply->committed.job);
     if (err == ERR_OK)
-        err = last_number(txn, TABLE_KEYSETS, &apply->committed.keyset);
-    if (err == ERR_OK)
         err = table_scan(txn, TABLE_IDEM, span_of(NULL, 0), idem_visit, apply);
     return err;
 }

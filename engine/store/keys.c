@@ -12,7 +12,7 @@ struct table_key key_attempt(uint64_t job_id, uint8_t attempt, uint8_t part)
     return key;
 }
 
-struct table_key key_exact(const struct eid *eid, uint16_t keyset)
+struct table_key key_of_keyset(const struct eid *eid, uint16_t keyset)
 {
     struct table_key key;
     struct writer w = writer_over(key.bytes, sizeof key.bytes);
@@ -25,17 +25,26 @@ struct table_key key_exact(const struct eid *eid, uint16_t keyset)
 enum err key_keyset_read(struct span in, struct key_keyset *out)
 {
     struct reader r = reader_over(in);
-    reader_copy(&r, out->eid.bytes, EID_LEN);
-    out->keyset = reader_u16(&r);
-    out->flags = reader_u8(&r);
+    *out = (struct key_keyset){ .flags = reader_u8(&r) };
+    uint8_t has_left = reader_u8(&r);
+    if (has_left > 1)
+        reader_fail(&r, ERR_RANGE);
+    out->has_left = has_left == 1;
+    if (out->has_left) {
+        reader_copy(&r, out->fingerprint, sizeof out->fingerprint);
+        out->cntr_base = reader_u40(&r);
+    }
     return reader_end(&r);
 }
 
 void key_keyset_write(struct writer *out, const struct key_keyset *keyset)
 {
-    writer_bytes(out, span_of(keyset->eid.bytes, EID_LEN));
-    writer_u16(out, keyset->keyset);
     writer_u8(out, keyset->flags);
+    writer_u8(out, keyset->has_left);
+    if (keyset->has_left) {
+        writer_bytes(out, span_of(keyset->fingerprint, sizeof keyset->fingerprint));
+        writer_u40(out, keyset->cntr_base);
+    }
 }
 
 void key_exact_write(struct writer *out, const struct exact_counter *exact)

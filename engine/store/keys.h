@@ -2,16 +2,20 @@
 #ifndef ENGINE_STORE_KEYS_H
 #define ENGINE_STORE_KEYS_H
 
+#include "crypto/kek.h"
 #include "engine/store/query.h"
 
 struct table_key key_attempt(uint64_t job_id, uint8_t attempt, uint8_t part);
-struct table_key key_exact(const struct eid *eid, uint16_t keyset);
+/* Of KEYSETS and EXACT: EID, key set id. */
+struct table_key key_of_keyset(const struct eid *eid, uint16_t keyset);
 
-/* Value of KEYSETS: EID, key set id, flags. */
+/* Value of KEYSETS: flags; of a key set that its device has no more, also what it was: a fingerprint of
+ * its keys, its counter base. */
 struct key_keyset {
-    struct eid eid;
-    uint16_t keyset;
     uint8_t flags;
+    bool has_left;
+    uint8_t fingerprint[KEK_FINGERPRINT_LEN];
+    uint64_t cntr_base;
 };
 MUST_CHECK enum err key_keyset_read(struct span in, struct key_keyset *out);
 void key_keyset_write(struct writer *out, const struct key_keyset *keyset);

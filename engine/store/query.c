@@ -44,7 +44,7 @@ enum err query_uplink(struct store_txn *txn, uint64_t uplink_id, struct record_u
 enum err query_exact(struct store_txn *txn, const struct eid *eid, uint16_t keyset,
                      struct exact_counter *out)
 {
-    struct table_key key = key_exact(eid, keyset);
+    struct table_key key = key_of_keyset(eid, keyset);
     struct span value;
     enum err err = table_get(txn, TABLE_EXACT, table_key_span(&key), &value);
     if (err == ERR_OK)
@@ -178,13 +178,17 @@ enum err query_uplinks(struct store_txn *txn, query_uplink_visit *visit, void *a
 
 static enum err keyset_visit(void *arg, struct span key, struct span value)
 {
-    (void)key;
     struct query *query = arg;
+    struct reader r = reader_over(key);
+    struct eid eid;
+    reader_copy(&r, eid.bytes, EID_LEN);
+    uint16_t id = reader_u16(&r);
     struct key_keyset keyset;
-    enum err err = key_keyset_read(value, &keyset);
-    return err != ERR_OK
-               ? left_out(TABLE_KEYSETS, err)
-               : query->visit.keyset(query->arg, &keyset.eid, keyset.keyset, keyset.flags);
+    enum err err = reader_end(&r);
+    if (err == ERR_OK)
+        err = key_keyset_read(value, &keyset);
+    return err != ERR_OK ? left_out(TABLE_KEYSETS, err)
+                         : query->visit.keyset(query->arg, &eid, id, keyset.flags);
 }
 
 enum err query_keysets(struct store_txn *txn, query_keyset_visit *visit, void *arg)

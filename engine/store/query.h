@@ -57,7 +57,7 @@ MUST_CHECK enum err query_pendings(struct store_txn *txn, query_pending_visit *v
 MUST_CHECK enum err query_commands(struct store_txn *txn, struct kek *kek, struct lanes *lanes,
                                    query_command_visit *visit, void *arg);
 MUST_CHECK enum err query_uplinks(struct store_txn *txn, query_uplink_visit *visit, void *arg);
-/* A key set may come several times: the OR of its flags counts. */
+/* Also those that their devices have no more. */
 MUST_CHECK enum err query_keysets(struct store_txn *txn, query_keyset_visit *visit, void *arg);
 MUST_CHECK enum err query_devices(struct store_txn *txn, const struct eid *from,
                                   query_device_visit *visit, void *arg);

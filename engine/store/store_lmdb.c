@@ -43,7 +43,7 @@ static const struct {
     [TABLE_PENDING] = { "pending", true },   [TABLE_COMMANDS] = { "commands", true },
     [TABLE_ATTEMPTS] = { "attempts", true }, [TABLE_OUTCOMES] = { "outcomes", true },
     [TABLE_IDEM] = { "idem", true },         [TABLE_UPLINK] = { "uplink", true },
-    [TABLE_KEYSETS] = { "keysets", true },   [TABLE_EXACT] = { "exact", false },
+    [TABLE_KEYSETS] = { "keysets", false },  [TABLE_EXACT] = { "exact", false },
     [TABLE_DEVICES] = { "devices", false },  [TABLE_BLOCKS] = { "blocks", false },
     [TABLE_LOGS] = { "logs", true },         [TABLE_QUARANTINE] = { "quarantine", false },
 };

@@ -6,7 +6,7 @@
  *                                                 id is the earlier job's; ERR_CONFLICT: other
  *                                                 contents; ERR_IO, ERR_FULL: not taken
  *   FETCH_JOB      id; STORE_FETCH_EXACT: eid,    body: job record; STORE_EXACT_KNOWN: value is the
- *                  part = counter set             last CNTR; ERR_UNKNOWN, ERR_CORRUPT,
+ *                  status = key set id            last CNTR; ERR_UNKNOWN, ERR_CORRUPT,
  *                                                 ERR_OUT_OF_STEP
  *   FETCH_COMMAND  id                             body: command record, packet unwrapped
  *   COMMIT         body: command record           replaces one of the same id
@@ -19,7 +19,10 @@
  *   BLOCK          id: slot                       value: block; ERR_DENIED, ERR_EXHAUSTED
  *   KEYSET         eid, status: its id, flags     the flags are set for ever
  *   OUT_OF_STEP    eid, status: key set id        marked for ever; ERR_UNKNOWN
- *   DEVICE_PUT     eid, body: device record
+ *   DEVICE_PUT     eid, body: device record       body: as stored, part: flags (device_table.h);
+ *                                                 ERR_EDITIONS, ERR_CORRUPT, ERR_KEY
+ *                  STORE_RELEASE: eid, value:     body: as stored, without that MSISDN;
+ *                  MSISDN                         ERR_UNKNOWN: no such device
  *   DEVICE_REMOVE  eid                            ERR_UNKNOWN
  *   STOP           id                             marked for the next start; ERR_UNKNOWN: it ended
  *
@@ -47,6 +50,7 @@
 
 #define STORE_FETCH_EXACT 0x01
 #define STORE_EXACT_KNOWN 0x02
+#define STORE_RELEASE 0x04 /* of DEVICE_PUT: no record, the device has lost its number */
 
 #define STORE_RETRY_MS 250u /* after a failed commit */
 
@@ -55,8 +59,9 @@ struct lanes;
 
 struct store_thread_config {
     struct store *store; /* borrowed, as all below, until store_thread_destroy */
-    struct kek *kek;     /* NULL: commands whose SPI does not cipher are refused with ERR_KEY */
-    struct lanes *lanes; /* this thread's own */
+    struct kek
+        *kek; /* NULL: devices, and commands whose SPI does not cipher, are refused with ERR_KEY */
+    struct lanes *lanes;                          /* this thread's own */
     struct channel *edges[CONFIG_EDGES_MAX];      /* consumed here */
     struct channel *journals[CONFIG_WORKERS_MAX]; /* of workers: scripts, commands, blocks */
     struct channel *results[CONFIG_WORKERS_MAX];  /* of workers: results, attempts, consumption */

@@ -9,7 +9,7 @@
  *   OUTCOMES    job id                            struct record_result; written once
  *   IDEM        job id                            fingerprint of (client, idempotency key)
  *   UPLINK      uplink id                         struct record_uplink; not consumed yet
- *   KEYSETS     rising number                     EID, key set id, flags: OR of all counts
+ *   KEYSETS     EID, key set id                   flags; what earlier keys were (device_table.h)
  *   EXACT       EID, key set id                   last CNTR
  *   DEVICES     EID                               engine/device's own
  *   BLOCKS      slot, counter block               taken; never given again

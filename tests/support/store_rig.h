@@ -15,6 +15,8 @@
 struct store_rig {
     struct store *store;
     struct store_thread *thread;
+    struct kek *kek;                                   /* with lanes; NULL: none */
+    struct lanes *lanes;                               /* borrowed, as kek */
     struct channel *edge, *worker, *results, *control; /* `worker` is its journal */
     uint64_t now_ms;
 };
@@ -40,6 +42,8 @@ static inline bool rig_start(struct store_rig *rig, struct fault *fault)
     if (rig->edge == NULL)
         rig_channels(rig);
     struct store_thread_config config = { .store = rig->store,
+                                          .kek = rig->kek,
+                                          .lanes = rig->lanes,
                                           .edges = { rig->edge },
                                           .edge_count = 1,
                                           .journals = { rig->worker },

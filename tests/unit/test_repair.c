@@ -216,7 +216,7 @@ static void a_lost_exact_counter_stops_its_key_set(void **state)
     struct record_command command = rig_command(id, 77777);
     command.flags = RECORD_COMMAND_EXACT;
     put_command(&command);
-    struct table_key key = key_exact(&command.eid, RIG_KEYSET);
+    struct table_key key = key_of_keyset(&command.eid, RIG_KEYSET);
     lose(TABLE_EXACT, table_key_span(&key));
     repair(0);
     for (unsigned round = 0; round < 2; round++) {

@@ -480,32 +480,6 @@ static void flags_of_a_key_set_add_up_and_survive(void **state)
     store_txn_abort(txn);
 }
 
-static void devices_are_put_replaced_and_removed(void **state)
-{
-    (void)state;
-    static const char *const values[] = { "one", "another" };
-    for (unsigned i = 0; i < 2; i++) {
-        struct msg *msg = take(rig.control, MSG_DEVICE_PUT);
-        msg->eid = rig_eid(8);
-        struct writer w = msg_writer(msg);
-        writer_bytes(&w, span_text(values[i]));
-        assert_int_equal(msg_written(msg, &w), ERR_OK);
-        assert_int_equal(ask(rig.control, msg).err, ERR_OK);
-    }
-    struct store_txn *txn;
-    struct span value;
-    struct eid eid = rig_eid(8);
-    assert_int_equal(store_txn_begin(rig.store, STORE_READ, &txn), ERR_OK);
-    assert_int_equal(query_device(txn, &eid, &value), ERR_OK);
-    check_bytes("device", value, span_text("another"));
-    store_txn_abort(txn);
-    for (unsigned i = 0; i < 2; i++) {
-        struct msg *msg = take(rig.control, MSG_DEVICE_REMOVE);
-        msg->eid = eid;
-        assert_int_equal(ask(rig.control, msg).err, i == 0 ? ERR_OK : ERR_UNKNOWN);
-    }
-}
-
 static void a_body_that_cannot_be_read_changes_nothing(void **state)
 {
     (void)state;
@@ -675,7 +649,6 @@ int main(void)
         ON_RIG(an_uplink_record_is_gone_when_put_and_consumed_in_one_turn),
         ON_RIG(a_slot_gets_blocks_above_those_of_the_start),
         ON_RIG(flags_of_a_key_set_add_up_and_survive),
-        ON_RIG(devices_are_put_replaced_and_removed),
         ON_RIG(a_body_that_cannot_be_read_changes_nothing),
         ON_RIG(results_too_old_are_trimmed_with_all_that_belongs_to_them),
         ON_RIG(a_full_disk_answers_nothing_falsely),

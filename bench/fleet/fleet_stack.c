@@ -95,18 +95,36 @@ static bool start_eal(const struct fleet_options *options, struct fault *fault)
     return true;
 }
 
+/* Of one family, whichever. */
+static bool read_addresses(const struct fleet_options *options, struct net_config *config,
+                           struct fault *fault)
+{
+    struct ip_addr addr, gateway = { { 0 } };
+    uint8_t prefix_len;
+    if (!ip_prefix_read(options->address, &addr, &prefix_len)) {
+        fault_set(fault, "--address \"%s\": not like 10.98.0.2/24 or 2001:db8::2/64",
+                  options->address);
+        return false;
+    }
+    bool four = ip_is_v4(addr);
+    if (options->gateway[0] != '\0' &&
+        (!ip_read(options->gateway, &gateway) || ip_is_v4(gateway) != four)) {
+        fault_set(fault, "--gateway \"%s\": not an address of --address's family",
+                  options->gateway);
+        return false;
+    }
+    *(four ? &config->addr4 : &config->addr6) = addr;
+    *(four ? &config->prefix4 : &config->prefix6) = prefix_len;
+    *(four ? &config->gateway4 : &config->gateway6) = gateway;
+    return true;
+}
+
 static bool start(struct stack *stack, struct fault *fault)
 {
     const struct fleet_options *options = stack->run->options;
     struct net_config config = { .numa_node = SOCKET_ID_ANY, .conn_cap = 2 * FLEET_NET_PEERS };
-    if (!ip_prefix_read(options->address, &config.addr4, &config.prefix4)) {
-        fault_set(fault, "--address \"%s\": not like 10.98.0.2/24", options->address);
+    if (!read_addresses(options, &config, fault))
         return false;
-    }
-    if (options->gateway[0] != '\0' && !ip_read(options->gateway, &config.gateway4)) {
-        fault_set(fault, "--gateway \"%s\": not like 10.98.0.1", options->gateway);
-        return false;
-    }
     if (getrandom(config.seed, sizeof config.seed, 0) != sizeof config.seed ||
         !start_eal(options, fault)) {
         fault_set(fault, "no random octets");

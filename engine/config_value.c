@@ -253,8 +253,8 @@ static const char *const phrases[] = {
     [SETTING_IP6] = "an IPv6 address, or none",
     [SETTING_IP4_NET] = "an IPv4 address with its prefix length, such as 192.0.2.2/24, or none",
     [SETTING_IP6_NET] = "an IPv6 address with its prefix length, such as 2001:db8::2/64, or none",
-    [SETTING_PREFIX] = "an IPv4 or IPv6 address or prefix, such as 192.0.2.0/24 or 2001:db8::/32; "
-                       "no IPv6 prefix of zeros",
+    [SETTING_PREFIX] = ("an IPv4 or IPv6 address or prefix, such as 192.0.2.0/24 or "
+                        "2001:db8::/32; no IPv6 prefix of zeros"),
     [SETTING_HOST] = "an IPv4 or IPv6 address",
     [SETTING_BOOL] = "true or false",
 };

@@ -185,9 +185,9 @@ static void enqueue(struct net *net, struct neighbour *neighbour, struct rte_mbu
 {
     if (neighbour->queue_count == NEIGHBOUR_QUEUE) {
         net_drop(net, neighbour->queue[0], NET_NEIGHBOUR_QUEUE_FULL);
-        memmove(&neighbour->queue[0], &neighbour->queue[1],
-                (NEIGHBOUR_QUEUE - 1) * sizeof neighbour->queue[0]);
         neighbour->queue_count--;
+        for (uint32_t i = 0; i < neighbour->queue_count; i++)
+            neighbour->queue[i] = neighbour->queue[i + 1];
         net->neighbours.queued_count--;
     }
     if (net->neighbours.queued_count == NEIGHBOUR_QUEUE_ALL) {

@@ -65,7 +65,8 @@ static void pseudo_header_is_that_of_the_family(void **state)
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct ip_addr src, dst;
-        assert_true(ip_read(cases[i].src, &src) && ip_read(cases[i].dst, &dst));
+        assert_true(ip_read(cases[i].src, &src));
+        assert_true(ip_read(cases[i].dst, &dst));
         uint64_t sum = checksum_pseudo(src, dst, 6, 0x1234);
         assert_int_equal(checksum_fold(sum),
                          checksum_fold(checksum_add(0, guarded_hex(cases[i].pseudo))));

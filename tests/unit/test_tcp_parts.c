@@ -124,7 +124,7 @@ static void reassembly_keeps_each_octet_once(void **state)
             places[i].next = pool.free;
             pool.free = &places[i];
         }
-        struct tcp_held_list list = { NULL };
+        struct tcp_held_list list = { 0 };
         uint32_t start = 0xfffff000u + (uint32_t)prng_below(&prng, 8192);
         bool put[SPAN] = { false };
         bool full = false;
@@ -171,7 +171,7 @@ static void tiny_segments_share_frames(void **state)
     assert_non_null(frames);
     struct tcp_held places[2] = { { .next = NULL }, { .next = &places[0] } };
     struct tcp_held_pool pool = { .free = &places[1], .each_max = 2 };
-    struct tcp_held_list list = { NULL };
+    struct tcp_held_list list = { 0 };
     for (uint32_t i = 0; i < 3000; i++) {
         struct rte_mbuf *frame = frame_take(frames);
         assert_non_null(frame);

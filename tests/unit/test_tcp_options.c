@@ -139,17 +139,14 @@ enum { SPAN = 400, RANGES = 12, MSS = 20 };
 /* RFC 6675 §4, octet by octet: lost when three runs, or over two segments' octets, lie above. */
 static uint32_t model_lost(const bool *marked, uint32_t una)
 {
-    uint32_t edge = una;
-    for (uint32_t at = una; at < SPAN; at++) {
-        uint32_t runs = 0, octets = 0;
-        for (uint32_t above = at + 1; above < SPAN; above++) {
-            octets += marked[above];
-            runs += marked[above] && !marked[above - 1];
-        }
-        if (!marked[at] && (runs >= 3 || octets > 2 * MSS))
-            edge = at + 1;
+    uint32_t runs = 0, octets = 0;
+    for (uint32_t at = SPAN - 1; at > una; at--) {
+        octets += marked[at];
+        runs += marked[at] && !marked[at - 1];
+        if (!marked[at - 1] && (runs >= 3 || octets > 2 * MSS))
+            return at;
     }
-    return edge;
+    return una;
 }
 
 static void scoreboard_agree(const struct tcp_board *board, const bool *marked, uint32_t start,
@@ -164,8 +161,8 @@ static void scoreboard_agree(const struct tcp_board *board, const bool *marked, 
     for (uint32_t i = una; i < edge; i++)
         lost += !marked[i];
     assert_int_equal(tcp_board_unmarked(board, start + una, start + edge), lost);
-    uint32_t wanted = 0;
-    for (uint32_t i = una; i < model_lost(marked, una); i++)
+    uint32_t wanted = 0, wanted_edge = model_lost(marked, una);
+    for (uint32_t i = una; i < wanted_edge; i++)
         wanted += !marked[i];
     assert_int_equal(lost, wanted);
     uint32_t from = una + (uint32_t)prng_below(prng, SPAN - una);

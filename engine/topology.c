@@ -32,7 +32,7 @@
 static struct channel *make_channel(const char *kind, uint32_t a, uint32_t b, uint32_t quota,
                                     uint32_t body)
 {
-    char name[24];
+    char name[48];
     snprintf(name, sizeof name, "%s.%u.%u", kind, a, b);
     return channel_create(name, quota, body, SOCKET_ID_ANY);
 }

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <ifaddrs.h>
 #include <net/if.h>
+#include <rte_pci.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -28,8 +29,8 @@ static bool interface_of(const char *device, char out[IF_NAMESIZE])
 
 static bool is_pci(const char *device)
 {
-    unsigned domain, bus, slot, function;
-    return sscanf(device, "%4x:%2x:%2x.%1x", &domain, &bus, &slot, &function) == 4;
+    struct rte_pci_addr addr;
+    return rte_pci_addr_parse(device, &addr) == 0;
 }
 
 /* Our AF_XDP port: it has one socket, so the interface should have one queue. */

@@ -132,7 +132,7 @@ static void iccid_read(struct eis_build *build, json_t *json, struct profiles *a
                        "has a wrong check digit (Luhn, the last digit); operators "
                        "without one need allow_bad_luhn");
     for (size_t i = 0; i < index; i++)
-        if (strcmp(all->iccids[i], iccid) == 0)
+        if (all->iccids[i] != NULL && strcmp(all->iccids[i], iccid) == 0)
             eis_field_fail(field, "iccid", "is there twice in this device");
     all->iccids[index] = iccid;
 }
@@ -165,7 +165,7 @@ static void profile_read(struct eis_build *build, json_t *json, struct profiles 
                        "Disabled, Enabled, Deleted");
     if (eis_field_bool(field, json, "fallbackAttribute", false) && all->fallback++ > 0)
         eis_field_fail(field, "fallbackAttribute", "is true for a second profile; accepted: one");
-    if (field->failed || strcmp(state, "Enabled") != 0)
+    if (field->failed || state == NULL || strcmp(state, "Enabled") != 0)
         return;
     if (all->enabled++ > 0)
         eis_field_fail(field, "state", "is Enabled for a second profile; accepted: one");

@@ -302,7 +302,7 @@ static void write_commands(struct job *job, const struct es5_commands *commands)
 static enum err complete(struct draft *draft, struct job_fault *fault)
 {
     struct job *job = draft->job;
-    struct es5_commands commands;
+    struct es5_commands commands = { 0 };
     if (!draft->has_eid)
         return refuse(fault, "eid", "is missing", members[0].accepts);
     if (!draft->has_kind && !draft->has_script)

@@ -1,0 +1,366 @@
+/* An established connection, and everything that may happen to it: segments whose numbers, windows,
+ * timestamps and SACK blocks lie about the connection's own, time, and what its application does.
+ * After each step what tcp_check() says holds; octets come and go as the streams have them. */
+#include "tests/fuzz/fuzz.h"
+
+#include "io/net/arp.h"
+#include "io/net/checksum.h"
+#include "io/net/eth.h"
+#include "io/net/ip4.h"
+#include "io/net/net.h"
+#include "io/tcp/tcp.h"
+#include "io/tcp/tcp_check.h"
+#include "io/tcp/tcp_wire.h"
+#include "tests/support/alloc_trap.h"
+
+#include <rte_eal.h>
+#include <rte_mempool.h>
+
+#define FRAMES 1023
+#define CHUNKS 16
+#define CHUNK_LEN 2048
+#define LISTEN_PORT 7
+#define PEER_PORT 9
+#define PEER_ISN 0xfffffc00u /* wraps soon */
+#define STEPS_MAX 200
+#define PAYLOAD_MAX 1400u
+
+enum step { SEGMENT, TIME, SEND, READ, CLOSE, ABORT, STEP_COUNT };
+
+static struct rte_mempool *frames;
+static struct chunk_pool *chunks;
+
+struct fuzz {
+    struct port port;
+    struct rte_mbuf *in;
+    struct net *net;
+    struct tcp_conn *conn;
+    uint64_t now_ns;
+    uint32_t our_isn; /* as the peer knows it */
+    uint32_t our_seq; /* the next after the last segment that came out */
+    uint32_t our_ack;
+    uint32_t our_ts;
+    uint32_t peer_ts;
+    uint32_t received; /* octets */
+    uint32_t sent;
+    uint32_t take_max; /* of one received() */
+    bool ts_on, accepted;
+};
+
+static const struct ip_addr ours = { { [10] = 0xff, [11] = 0xff, [12] = 10, [15] = 1 } };
+static const struct ip_addr theirs = { { [10] = 0xff, [11] = 0xff, [12] = 10, [15] = 2 } };
+
+static uint8_t octet_at(uint32_t at)
+{
+    return (uint8_t)(at * 7 + (at >> 8));
+}
+
+static uint32_t port_take(struct port *port, struct rte_mbuf **out, uint32_t cap)
+{
+    struct fuzz *fuzz = CONTAINER_OF(port, struct fuzz, port);
+    if (fuzz->in == NULL || cap == 0)
+        return 0;
+    out[0] = fuzz->in;
+    fuzz->in = NULL;
+    return 1;
+}
+
+/* What comes out is whole, and its octets are the stream's. */
+static void look(struct fuzz *fuzz, struct span in)
+{
+    struct eth_header eth;
+    struct ip4_header ip;
+    struct tcp_header tcp;
+    ASSERT(eth_header_read(in, &eth) == ERR_OK);
+    if (eth.type != ETH_TYPE_IP4)
+        return;
+    struct span packet = span_after(in, ETH_HEADER_LEN);
+    ASSERT(ip4_header_read(packet, &ip) == ERR_OK && ip.total_len == packet.len);
+    struct span segment = span_after(packet, ip.header_len);
+    uint64_t sum = checksum_pseudo(ours, theirs, IP_PROTOCOL_TCP, (uint16_t)segment.len);
+    ASSERT(checksum_right(checksum_add(sum, segment)));
+    ASSERT(tcp_header_read(segment, &tcp) == ERR_OK);
+    if ((tcp.flags & TCP_SYN) != 0)
+        fuzz->our_isn = tcp.seq;
+    struct span text = span_after(segment, tcp.header_len);
+    for (size_t i = 0; i < text.len; i++)
+        ASSERT(text.bytes[i] == octet_at(tcp.seq - fuzz->our_isn - 1 + (uint32_t)i));
+    uint32_t end = tcp.seq + (uint32_t)text.len + ((tcp.flags & (TCP_SYN | TCP_FIN)) != 0);
+    if ((int32_t)(end - fuzz->our_seq) > 0 || (tcp.flags & TCP_SYN) != 0)
+        fuzz->our_seq = end;
+    if ((tcp.flags & TCP_ACK) != 0)
+        fuzz->our_ack = tcp.ack;
+    if (tcp.has_ts)
+        fuzz->our_ts = tcp.ts_value;
+}
+
+static uint32_t port_give(struct port *port, struct rte_mbuf **out, uint32_t count)
+{
+    struct fuzz *fuzz = CONTAINER_OF(port, struct fuzz, port);
+    for (uint32_t i = 0; i < count; i++) {
+        look(fuzz, frame_bytes(out[i]));
+        frame_give(out[i]);
+    }
+    return count;
+}
+
+static const struct port_ops ops = { .rx = port_take, .tx = port_give };
+
+static void on_opened(void *ctx, struct tcp_conn *conn)
+{
+    struct fuzz *fuzz = ctx;
+    fuzz->conn = conn;
+}
+
+static size_t on_received(void *ctx, struct tcp_conn *conn, struct span in)
+{
+    struct fuzz *fuzz = ctx;
+    (void)conn;
+    for (size_t i = 0; i < in.len; i++)
+        ASSERT(in.bytes[i] == octet_at(fuzz->received + (uint32_t)i));
+    size_t taken = in.len < fuzz->take_max ? in.len : fuzz->take_max;
+    fuzz->received += (uint32_t)taken;
+    return taken;
+}
+
+static void on_nothing(void *ctx, struct tcp_conn *conn)
+{
+    (void)ctx;
+    (void)conn;
+}
+
+static void on_closed(void *ctx, struct tcp_conn *conn, enum err why)
+{
+    struct fuzz *fuzz = ctx;
+    (void)conn;
+    ASSERT(why == ERR_OK || why == ERR_RESET || why == ERR_TIMEOUT);
+    fuzz->conn = NULL;
+}
+
+static const struct tcp_app app = { on_opened, on_received, on_nothing, on_nothing, on_closed };
+
+static void *on_accepted(void *ctx, struct tcp_conn *conn)
+{
+    struct fuzz *fuzz = ctx;
+    (void)conn;
+    bool first = !fuzz->accepted; /* another would have another stream */
+    fuzz->accepted = true;
+    return first ? ctx : NULL;
+}
+
+static void start_once(void)
+{
+    if (frames != NULL)
+        return;
+    static char args[][20] = {
+        "fuzz",           "--no-huge",         "-m",          "128", "--no-shconf", "--no-pci",
+        "--no-telemetry", "--log-level=error", "--lcores=0@0"
+    };
+    char *argv[COUNT(args) + 1] = { NULL };
+    for (size_t i = 0; i < COUNT(args); i++)
+        argv[i] = args[i];
+    ASSERT(rte_eal_init((int)COUNT(args), argv) >= 0);
+    struct fault fault = { "" };
+    frames = frame_pool_create("fuzz", FRAMES, SOCKET_ID_ANY, &fault);
+    chunks = chunk_pool_create(CHUNKS, CHUNK_LEN, SOCKET_ID_ANY);
+    ASSERT(frames != NULL && chunks != NULL);
+}
+
+static void turn(struct fuzz *fuzz)
+{
+    alloc_trap_arm();
+    net_rx(fuzz->net, fuzz->now_ns);
+    net_timers(fuzz->net, fuzz->now_ns);
+    net_flush(fuzz->net, fuzz->now_ns);
+    alloc_trap_disarm();
+    ASSERT(fuzz->in == NULL);
+    const char *wrong = tcp_check(fuzz->net);
+    if (wrong != NULL)
+        check_failed(wrong, __FILE__, __LINE__);
+}
+
+/* Where the peer is, so that our answers need not wait. */
+static void arp_put(struct fuzz *fuzz)
+{
+    struct rte_mbuf *frame = frame_take(frames);
+    ASSERT(frame != NULL);
+    struct arp_packet packet = { .oper = ARP_REQUEST,
+                                 .sender_mac = { 2, 1 },
+                                 .sender_addr = ip_v4(theirs),
+                                 .target_addr = ip_v4(ours) };
+    struct eth_header eth = { .src = { 2, 1 }, .type = ETH_TYPE_ARP };
+    memcpy(eth.dst, eth_broadcast, ETH_ADDR_LEN);
+    struct writer w = frame_append(frame, ETH_HEADER_LEN + ARP_LEN);
+    eth_header_write(&w, &eth);
+    arp_packet_write(&w, &packet);
+    ASSERT(w.err == ERR_OK);
+    fuzz->in = frame;
+    turn(fuzz);
+}
+
+/* A segment with `len` octets of the peer's stream, put in. */
+static void segment_put(struct fuzz *fuzz, struct tcp_header *header, uint16_t len)
+{
+    struct rte_mbuf *frame = frame_take(frames);
+    ASSERT(frame != NULL);
+    header->src_port = PEER_PORT;
+    header->dst_port = LISTEN_PORT;
+    uint8_t octets[TCP_HEADER_LEN + TCP_OPTIONS_MAX + PAYLOAD_MAX];
+    struct writer w = writer_over(octets, sizeof octets);
+    tcp_header_write(&w, header);
+    uint32_t at = header->seq - PEER_ISN - 1 + ((header->flags & TCP_SYN) != 0);
+    for (uint32_t i = 0; i < len; i++)
+        writer_u8(&w, octet_at(at + i));
+    ASSERT(w.err == ERR_OK);
+    uint64_t sum = checksum_pseudo(theirs, ours, IP_PROTOCOL_TCP, (uint16_t)writer_len(&w));
+    writer_patch(&w, TCP_CHECKSUM_AT, checksum_of(checksum_add(sum, written(&w))), 2);
+    struct writer out = frame_append(frame, (uint16_t)writer_len(&w));
+    writer_bytes(&out, written(&w));
+    struct ip4_header ip = { .total_len = (uint16_t)(writer_len(&w) + IP4_HEADER_LEN),
+                             .ttl = 64,
+                             .protocol = IP_PROTOCOL_TCP,
+                             .src = ip_v4(theirs),
+                             .dst = ip_v4(ours) };
+    out = frame_prepend(frame, IP4_HEADER_LEN);
+    ip4_header_write(&out, &ip);
+    struct eth_header eth = { .dst = { 2 }, .src = { 2, 1 }, .type = ETH_TYPE_IP4 };
+    out = frame_prepend(frame, ETH_HEADER_LEN);
+    eth_header_write(&out, &eth);
+    fuzz->in = frame;
+    turn(fuzz);
+}
+
+/* Options by the bits of `how`: timestamps, SACK, window scale. */
+static void handshake(struct fuzz *fuzz, uint8_t how)
+{
+    fuzz->ts_on = (how & 1) != 0;
+    struct tcp_header syn = { .seq = PEER_ISN,
+                              .flags = TCP_SYN,
+                              .window = 20000,
+                              .has_mss = true,
+                              .mss = (how & 8) != 0 ? 1460 : 200,
+                              .has_ts = fuzz->ts_on,
+                              .ts_value = fuzz->peer_ts,
+                              .sack_permitted = (how & 2) != 0,
+                              .has_wscale = (how & 4) != 0,
+                              .wscale = 2 };
+    segment_put(fuzz, &syn, 0);
+    struct tcp_header ack = { .seq = PEER_ISN + 1,
+                              .ack = fuzz->our_seq,
+                              .flags = TCP_ACK,
+                              .window = 20000,
+                              .has_ts = fuzz->ts_on,
+                              .ts_value = fuzz->peer_ts,
+                              .ts_echo = fuzz->our_ts };
+    segment_put(fuzz, &ack, 0);
+}
+
+/* flags, what else is odd, seq and ack as signed offsets, window, length; then SACK blocks. */
+static void segment_step(struct fuzz *fuzz, struct reader *in)
+{
+    struct tcp_header header = { .flags = reader_u8(in) & 0x3f };
+    uint8_t odd = reader_u8(in);
+    header.seq = fuzz->our_ack + (uint32_t)(int16_t)reader_u16(in);
+    header.ack = fuzz->our_seq + (uint32_t)(int16_t)reader_u16(in);
+    header.window = reader_u16(in);
+    uint16_t len = reader_u16(in) % (PAYLOAD_MAX + 1);
+    header.has_ts = fuzz->ts_on != ((odd & 1) != 0);
+    fuzz->peer_ts += (odd & 2) != 0;
+    header.ts_value = fuzz->peer_ts - ((odd & 4) != 0 ? 100 : 0);
+    header.ts_echo = fuzz->our_ts - ((odd & 8) != 0 ? reader_u8(in) : 0);
+    header.sack_count = (uint8_t)((odd >> 4) % (header.has_ts ? 4 : 5));
+    if ((header.flags & TCP_SYN) != 0)
+        header.sack_count = 0;
+    for (uint32_t i = 0; i < header.sack_count; i++) {
+        header.sacks[i].left = fuzz->our_seq - reader_u16(in);
+        header.sacks[i].right = header.sacks[i].left + reader_u16(in);
+    }
+    segment_put(fuzz, &header, len);
+}
+
+static void send_step(struct fuzz *fuzz, struct reader *in)
+{
+    uint16_t len = (uint16_t)(reader_u16(in) % CHUNK_LEN + 1);
+    struct chunk *chunk = fuzz->conn != NULL ? chunk_take(chunks) : NULL;
+    if (chunk == NULL)
+        return;
+    struct writer w = chunk_writer(chunk);
+    for (uint32_t i = 0; i < len; i++)
+        writer_u8(&w, octet_at(fuzz->sent + i));
+    chunk_commit(chunk, &w);
+    enum err err = tcp_send(fuzz->conn, chunk, 0, len, fuzz->now_ns);
+    ASSERT(err == ERR_OK || err == ERR_FULL || err == ERR_CLOSED || err == ERR_RANGE);
+    chunk_give(chunk);
+    if (err == ERR_OK)
+        fuzz->sent += len;
+    turn(fuzz);
+}
+
+static void app_step(struct fuzz *fuzz, enum step what, struct reader *in)
+{
+    if (fuzz->conn == NULL)
+        return;
+    if (what == READ) {
+        fuzz->take_max = reader_u16(in);
+        tcp_resume(fuzz->conn, fuzz->now_ns);
+    } else if (what == CLOSE) {
+        tcp_close(fuzz->conn, fuzz->now_ns);
+    } else {
+        tcp_abort(fuzz->conn, fuzz->now_ns);
+        fuzz->conn = NULL;
+    }
+    turn(fuzz);
+}
+
+static void step(struct fuzz *fuzz, struct reader *in)
+{
+    uint8_t what = reader_u8(in) % STEP_COUNT;
+    if (what == SEGMENT) {
+        segment_step(fuzz, in);
+    } else if (what == TIME) {
+        fuzz->now_ns += reader_u16(in) * 1000000ull;
+        turn(fuzz);
+    } else if (what == SEND) {
+        send_step(fuzz, in);
+    } else {
+        app_step(fuzz, (enum step)what, in);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    start_once();
+    struct fault fault = { "" };
+    struct reader r = reader_over(span_of(data, size));
+    uint8_t how = reader_u8(&r);
+    struct fuzz fuzz = { .port = { .ops = &ops, .frames = frames, .mtu = 1500, .mac = { 2 } },
+                         .now_ns = 1000000000,
+                         .peer_ts = 0xffffff00u,
+                         .take_max = UINT16_MAX };
+    const struct net_config config = { .addr4 = ours,
+                                       .prefix4 = 24,
+                                       .seed = { 1, 2 },
+                                       .numa_node = SOCKET_ID_ANY,
+                                       .conn_cap = 3,
+                                       .half_open_cap = 1,
+                                       .held_cap = 64,
+                                       .sack_range_cap = 16,
+                                       .neighbour_cap = 8,
+                                       .congestion = (how & 16) != 0 ? TCP_NEWRENO : TCP_CUBIC,
+                                       .keep_alive_ms = (how & 32) != 0 ? 5000 : 0,
+                                       .idle_ms = (how & 64) != 0 ? 60000 : 0,
+                                       .recv_len_max = 30000,
+                                       .send_len_max = 30000 };
+    fuzz.net = net_create(&fuzz.port, &config, fuzz.now_ns, &fault);
+    ASSERT(fuzz.net != NULL);
+    ASSERT(tcp_listen(fuzz.net, LISTEN_PORT, &app, on_accepted, &fuzz) == ERR_OK);
+    arp_put(&fuzz);
+    handshake(&fuzz, how);
+    ASSERT(fuzz.conn != NULL);
+    for (int i = 0; i < STEPS_MAX && reader_more(&r); i++)
+        step(&fuzz, &r);
+    net_destroy(fuzz.net);
+    ASSERT(rte_mempool_avail_count(frames) == FRAMES);
+    ASSERT(chunk_pool_free_count(chunks) == CHUNKS);
+    return 0;
+}

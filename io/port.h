@@ -15,6 +15,9 @@
 #define PORT_RX_TCP_CHECKSUM 0x2u /* frames carry a verdict on TCP's checksum in their flags */
 #define PORT_TX_UDP_CHECKSUM 0x4u
 #define PORT_RX_UDP_CHECKSUM 0x8u
+/* Cuts a frame of many buffers into TCP segments of tso_segsz octets, all checksums of them filled
+ * in, when the frame's flags ask for it. */
+#define PORT_TX_TCP_SEGMENT 0x10u
 
 struct port;
 

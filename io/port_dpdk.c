@@ -12,6 +12,9 @@
 
 #define DESCRIPTORS 1024
 #define DEVICE_NAME_CAP 64
+#define CUT_OFFLOADS                                                                               \
+    (RTE_ETH_TX_OFFLOAD_TCP_TSO | RTE_ETH_TX_OFFLOAD_MULTI_SEGS | RTE_ETH_TX_OFFLOAD_TCP_CKSUM |   \
+     RTE_ETH_TX_OFFLOAD_IPV4_CKSUM)
 
 #define QUEUES_MAX 64u
 #define RSS_KEY_CAP 64u
@@ -122,6 +125,7 @@ static uint32_t offloads_of(const struct rte_eth_conf *conf)
     uint64_t tx = conf->txmode.offloads, rx = conf->rxmode.offloads;
     return ((tx & RTE_ETH_TX_OFFLOAD_TCP_CKSUM) != 0 ? PORT_TX_TCP_CHECKSUM : 0) |
            ((tx & RTE_ETH_TX_OFFLOAD_UDP_CKSUM) != 0 ? PORT_TX_UDP_CHECKSUM : 0) |
+           ((tx & CUT_OFFLOADS) == CUT_OFFLOADS ? PORT_TX_TCP_SEGMENT : 0) |
            ((rx & RTE_ETH_RX_OFFLOAD_TCP_CKSUM) != 0 ? PORT_RX_TCP_CHECKSUM : 0) |
            ((rx & RTE_ETH_RX_OFFLOAD_UDP_CKSUM) != 0 ? PORT_RX_UDP_CHECKSUM : 0);
 }
@@ -159,6 +163,8 @@ static int device_configure(struct dpdk_device *device, const struct port_dpdk_c
         .rxmode.offloads =
             info->rx_offload_capa & (RTE_ETH_RX_OFFLOAD_TCP_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM),
     };
+    if ((info->tx_offload_capa & CUT_OFFLOADS) == CUT_OFFLOADS)
+        conf.txmode.offloads |= CUT_OFFLOADS;
     device->offloads = offloads_of(&conf);
     if (device->queue_count > 1 && spread->conf.rss_hf != 0) {
         conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;

@@ -179,7 +179,7 @@ void ip4_send(struct net *net, struct rte_mbuf *frame, uint8_t protocol, uint32_
         return;
     }
     /* An atomic datagram needs no identification (RFC 6864 §4.1). */
-    struct ip4_header header = { .total_len = (uint16_t)(frame->data_len + IP4_HEADER_LEN),
+    struct ip4_header header = { .total_len = (uint16_t)(frame->pkt_len + IP4_HEADER_LEN),
                                  .fragment = IP4_DF,
                                  .ttl = IP4_TTL,
                                  .protocol = protocol,
@@ -187,5 +187,7 @@ void ip4_send(struct net *net, struct rte_mbuf *frame, uint8_t protocol, uint32_
                                  .dst = dst };
     struct writer w = frame_prepend(frame, IP4_HEADER_LEN);
     ip4_header_write(&w, &header);
+    if ((frame->ol_flags & RTE_MBUF_F_TX_IP_CKSUM) != 0)
+        writer_patch(&w, IP4_CHECKSUM_AT, 0, 2); /* the port makes one for each segment */
     neighbour_send(net, frame, hop, now_ns);
 }

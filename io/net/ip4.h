@@ -11,6 +11,7 @@
 #include "io/net/ip.h"
 
 #define IP4_HEADER_LEN 20
+#define IP4_CHECKSUM_AT 10
 #define IP4_LEN_MIN 68 /* what every link carries (RFC 791) */
 
 struct net;

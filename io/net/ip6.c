@@ -200,7 +200,7 @@ void ip6_rx(struct net *net, struct rte_mbuf *frame, bool group, uint64_t now_ns
 static void header_put(struct rte_mbuf *frame, uint8_t protocol, uint8_t hop_limit,
                        struct ip_addr src, struct ip_addr dst)
 {
-    struct ip6_header header = { .payload_len = frame->data_len,
+    struct ip6_header header = { .payload_len = (uint16_t)frame->pkt_len,
                                  .next = protocol,
                                  .hop_limit = hop_limit,
                                  .src = src,

@@ -4,6 +4,7 @@
 #include "io/tcp/tcp_conn.h"
 
 #define RST_PER_S 1000u
+#define CUT_OCTETS_MAX (UINT16_MAX - 128u) /* with headers of any kind, what an IP length holds */
 #define NO_FRAME_RETRY_NS TCP_NS_PER_MS
 
 /* Octets from rcv_nxt on that the peer may send. The right edge never moves left (RFC 9293
@@ -29,13 +30,22 @@ static uint16_t window_field(struct tcp_conn *conn, bool syn)
     return (uint16_t)field;
 }
 
-/* Fills the checksum in, or leaves the pseudo-header's sum for the port to go on with. */
+/* Fills the checksum in, or leaves the pseudo-header's sum for the port to go on with: without a
+ * length when it is to cut segments of `mss` octets off. */
 static void checksum_fill(struct net *net, struct rte_mbuf *frame, struct ip_addr dst,
-                          uint8_t header_len)
+                          uint8_t header_len, uint32_t mss)
 {
-    uint64_t sum = checksum_pseudo(ip_source(net, dst), dst, IP_PROTOCOL_TCP, frame->data_len);
+    bool cut = frame->nb_segs > 1;
+    uint16_t len = cut ? 0 : frame->data_len;
+    uint64_t sum = checksum_pseudo(ip_source(net, dst), dst, IP_PROTOCOL_TCP, len);
     uint16_t field;
-    if ((net->port->offloads & PORT_TX_TCP_CHECKSUM) != 0) {
+    if (cut) {
+        uint64_t ip = ip_is_v4(dst) ? RTE_MBUF_F_TX_IP_CKSUM : 0;
+        net_offload(net, frame, dst, RTE_MBUF_F_TX_TCP_CKSUM | RTE_MBUF_F_TX_TCP_SEG | ip,
+                    header_len);
+        frame->tso_segsz = (uint16_t)mss;
+        field = checksum_fold(sum);
+    } else if ((net->port->offloads & PORT_TX_TCP_CHECKSUM) != 0) {
         net_offload(net, frame, dst, RTE_MBUF_F_TX_TCP_CKSUM, header_len);
         field = checksum_fold(sum);
     } else {
@@ -48,12 +58,12 @@ static void checksum_fill(struct net *net, struct rte_mbuf *frame, struct ip_add
 
 /* Sends a frame that holds the payload. */
 static void header_send(struct net *net, struct rte_mbuf *frame, const struct tcp_header *header,
-                        struct ip_addr dst, uint64_t now_ns)
+                        struct ip_addr dst, uint32_t mss, uint64_t now_ns)
 {
     uint8_t header_len = tcp_header_len(header);
     struct writer w = frame_prepend(frame, header_len);
     tcp_header_write(&w, header);
-    checksum_fill(net, frame, dst, header_len);
+    checksum_fill(net, frame, dst, header_len, mss);
     ip_send(net, frame, IP_PROTOCOL_TCP, dst, now_ns);
 }
 
@@ -77,7 +87,29 @@ static struct tcp_header header_of(struct tcp_conn *conn, uint32_t seq, uint8_t 
     return header;
 }
 
-/* One segment with `len` queued octets from `seq` on. False when there was no frame for it: then a
+/* Queued octets into as many buffers as it takes. False when there were not enough. */
+static bool payload_fill(struct tcp_conn *conn, struct rte_mbuf *frame, uint32_t seq, uint32_t len)
+{
+    while (len > 0) {
+        uint32_t room = rte_pktmbuf_tailroom(rte_pktmbuf_lastseg(frame));
+        if (room == 0) {
+            struct rte_mbuf *more = net_frame_take(conn->net);
+            if (more == NULL)
+                return false;
+            ASSERT(rte_pktmbuf_chain(frame, more) == 0);
+            continue;
+        }
+        uint32_t part = min_u32(len, room);
+        struct writer w = frame_append(frame, (uint16_t)part);
+        tcp_queue_copy(&conn->queue, seq, part, &w);
+        ASSERT(w.err == ERR_OK);
+        seq += part;
+        len -= part;
+    }
+    return true;
+}
+
+/* One segment, or as many as the port cuts, with `len` queued octets from `seq` on. False when there was no frame for it: then a
  * timer looks at the connection again. */
 static bool segment_send(struct tcp_conn *conn, uint32_t seq, uint32_t len, uint8_t flags,
                          uint64_t now_ns)
@@ -88,13 +120,14 @@ static bool segment_send(struct tcp_conn *conn, uint32_t seq, uint32_t len, uint
         wheel_arm(&net->wheel, &conn->ack_timer, now_ns + NO_FRAME_RETRY_NS);
         return false;
     }
-    if (len > 0) {
-        struct writer w = frame_append(frame, (uint16_t)len);
-        tcp_queue_copy(&conn->queue, seq, len, &w);
-        ASSERT(w.err == ERR_OK);
+    uint32_t mss = tcp_options_mss(conn);
+    if (!payload_fill(conn, frame, seq, len)) {
+        frame_give(frame);
+        wheel_arm(&net->wheel, &conn->ack_timer, now_ns + NO_FRAME_RETRY_NS);
+        return false;
     }
     struct tcp_header header = header_of(conn, seq, flags, now_ns);
-    header_send(net, frame, &header, conn->peer_addr, now_ns);
+    header_send(net, frame, &header, conn->peer_addr, mss, now_ns);
     uint32_t seq_len = len + ((flags & (TCP_SYN | TCP_FIN)) != 0);
     if (seq_len == 0)
         return true;
@@ -122,7 +155,7 @@ static bool segment_send(struct tcp_conn *conn, uint32_t seq, uint32_t len, uint
 static bool worth_sending(const struct tcp_conn *conn, uint32_t len, uint32_t queued)
 {
     return len > 0 &&
-           (len == tcp_options_mss(conn) || len == queued || len >= conn->snd_wnd_max / 2 ||
+           (len >= tcp_options_mss(conn) || len == queued || len >= conn->snd_wnd_max / 2 ||
             seq_lt(conn->snd_nxt, conn->snd_max) || conn->probe);
 }
 
@@ -151,6 +184,15 @@ static uint32_t marked_skip(struct tcp_conn *conn, uint32_t mss)
     return seq_lt(conn->snd_nxt, end) ? min_u32(mss, end - conn->snd_nxt) : mss;
 }
 
+/* Octets that may go to the port in one frame: whole segments, when it cuts them. */
+static uint32_t together(const struct tcp_conn *conn, uint32_t mss)
+{
+    if ((conn->net->port->offloads & PORT_TX_TCP_SEGMENT) == 0 ||
+        seq_lt(conn->snd_nxt, conn->snd_max))
+        return mss;
+    return CUT_OCTETS_MAX - CUT_OCTETS_MAX % mss;
+}
+
 /* The next segment from snd_nxt on, `pipe` octets being in the network. False when there is none to
  * send. */
 static bool next_send(struct tcp_conn *conn, uint32_t *pipe, uint64_t now_ns)
@@ -163,7 +205,9 @@ static bool next_send(struct tcp_conn *conn, uint32_t *pipe, uint64_t now_ns)
     uint32_t flight = conn->snd_nxt - conn->snd_una;
     uint32_t window = conn->snd_wnd > flight ? conn->snd_wnd - flight : 0;
     uint32_t room = min_u32(window, conn->cwnd > *pipe ? conn->cwnd - *pipe : 0);
-    uint32_t len = min_u32(min_u32(queued, room), mss);
+    uint32_t len = min_u32(queued, room);
+    if (len > mss)
+        len = min_u32(len < queued ? len - len % mss : len, together(conn, mss));
     if (queued > len && conn->cwnd < *pipe + conn->mss)
         conn->cwnd_limited = true;
     bool fin = fin_due(conn, conn->snd_nxt + len);
@@ -354,7 +398,7 @@ void tcp_send_bare(struct net *net, struct ip_addr dst, const struct tcp_header 
 {
     struct rte_mbuf *frame = net_frame_take(net);
     if (frame != NULL)
-        header_send(net, frame, header, dst, now_ns);
+        header_send(net, frame, header, dst, 0, now_ns);
 }
 
 void tcp_refuse(struct net *net, struct ip_addr dst, const struct tcp_header *in, uint32_t in_len,

@@ -231,18 +231,15 @@ void tcp_recovery_tail(struct tcp_conn *conn, const struct tcp_header *header, b
 {
     if (!conn->tail_sent || seq_lt(header->ack, conn->tail_end))
         return;
-    bool again = conn->tail_again;
-    if (!again || dsack) {
-        conn->tail_sent = false;
-    } else if (seq_lt(conn->tail_end, header->ack)) { /* the probe mended a loss */
-        conn->tail_sent = false;
-        if (conn->loss != TCP_LOSS_NONE)
-            return;
-        tcp_cc_lost(conn);
-        conn->cwnd = min_u32(conn->cwnd, conn->ssthresh);
-    } else if (dup && header->sack_count == 0) {
-        conn->tail_sent = false;
-    }
+    bool beyond = seq_lt(conn->tail_end, header->ack);
+    bool in_vain = !conn->tail_again || dsack;
+    if (!in_vain && !beyond && !(dup && header->sack_count == 0))
+        return; /* of the segment or of its copy: not yet known */
+    conn->tail_sent = false;
+    if (in_vain || !beyond || conn->loss != TCP_LOSS_NONE)
+        return;
+    tcp_cc_lost(conn); /* the probe mended a loss */
+    conn->cwnd = min_u32(conn->cwnd, conn->ssthresh);
 }
 
 void tcp_recovery_restart(struct tcp_conn *conn)

@@ -181,7 +181,7 @@ static bool timestamp_good(struct tcp_conn *conn, struct tcp_segment *segment, u
     if (segment->len > 0)
         tcp_ack_at_once(conn);
     else
-        tcp_challenge(conn, now_ns);
+        tcp_out_of_window_ack(conn, now_ns);
     segment_drop(conn->net, segment, NET_TCP_PAWS);
     return false;
 }
@@ -202,7 +202,7 @@ static void in_synchronised(struct tcp_conn *conn, struct tcp_segment *segment, 
         if (segment->len > 0)
             tcp_ack_at_once(conn);
         else
-            tcp_challenge(conn, now_ns);
+            tcp_out_of_window_ack(conn, now_ns);
         segment_drop(net, segment, NET_TCP_OUT_OF_WINDOW);
         return;
     }

@@ -31,6 +31,9 @@ static inline void tcp_ack_at_once(struct tcp_conn *conn)
 
 /* tcp_challenge.c: an ACK that a stranger may have provoked: few a second (RFC 5961 §7). */
 void tcp_challenge(struct tcp_conn *conn, uint64_t now_ns);
+/* An ACK of a segment out of the window, as keep-alives are: few a second of one connection, but of
+ * all as many as there are. */
+void tcp_out_of_window_ack(struct tcp_conn *conn, uint64_t now_ns);
 
 /* tcp_open.c: how connections begin. Each takes the frame, save where it says otherwise. */
 /* A segment that belongs to no connection. */

@@ -269,6 +269,29 @@ static void challenges_of_all_connections_are_limited(void **state)
     assert_int_equal(value_of("tcp", "throttled"), 2000 - answered);
 }
 
+/* A peer that hears nothing in answer to its keep-alives gives the connection up: so all are
+ * answered, however many connections there are. */
+static void keep_alives_of_all_connections_are_answered(void **state)
+{
+    small_bed(state, 256, 64);
+    uint32_t acks[200];
+    for (uint16_t i = 0; i < 200; i++) {
+        struct tcp_header answer = full_syn((uint16_t)(2000 + i), false);
+        acks[i] = answer.seq + 1;
+        full_ack((uint16_t)(2000 + i), &answer, acks[i], "");
+    }
+    bed->now_ns = 5000 * MS;
+    for (int round = 0; round < 10; round++)
+        for (uint16_t i = 0; i < 200; i++) {
+            struct tcp_header alive = {
+                .seq = PEER_ISN, .ack = acks[i], .flags = TCP_ACK, .window = 8000
+            };
+            segment_from((uint16_t)(2000 + i), &alive, span_text(""));
+            expect(TCP_ACK, acks[i], PEER_ISN + 1, "");
+        }
+    assert_int_equal(value_of("tcp", "throttled"), 0);
+}
+
 /* Our side has closed first, at the script's timestamp 100. */
 static uint32_t close_first(bool ts)
 {
@@ -367,6 +390,7 @@ int main(void)
         SCRIPT(one_that_is_proven_takes_the_place_of_one_that_is_not),
         SCRIPT(a_flood_stalls_nobody),
         SCRIPT(challenges_of_all_connections_are_limited),
+        SCRIPT(keep_alives_of_all_connections_are_answered),
         SCRIPT(time_wait_ends_for_a_later_timestamp),
         SCRIPT(time_wait_ends_for_a_higher_number),
         SCRIPT(who_says_nothing_is_reset),

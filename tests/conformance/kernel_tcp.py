@@ -1,60 +1,56 @@
 #!/usr/bin/env python3
-"""The kernel's end of with_kernel_tcp.sh: an echo server, a client with every kind of ending, a ping.
+"""The kernel's end of with_kernel_tcp.sh: a client with every kind of ending, a ping.
 
     kernel_tcp.py ping ADDR
-    kernel_tcp.py server ADDR PORT
-    kernel_tcp.py client ADDR PORT MEGABYTES
+    kernel_tcp.py client ADDR PORT OCTETS SHORT MANY    one bulk, SHORT connections in a row, MANY at once, and the odd ones
+    kernel_tcp.py lossy ADDR PORT OCTETS SHORT          over a bad network
 """
 import hashlib
+import resource
 import selectors
 import socket
 import struct
 import sys
 import threading
 
-
-def serve(addr, port):
-    listener = socket.create_server((addr, port), backlog=4096)
-    print("ready", flush=True)
-
-    def echo(conn):
-        with conn:
-            while data := conn.recv(65536):
-                conn.sendall(data)
-
-    while True:
-        conn, _ = listener.accept()
-        threading.Thread(target=echo, args=(conn,), daemon=True).start()
+BLOCK = hashlib.shake_128(b"starling").digest(65521)  # a prime, so that a lost or doubled piece cannot hide
 
 
 def stream(length):
-    """Octets that repeat only after a prime, so that a lost or doubled piece cannot hide."""
-    block = hashlib.shake_128(b"starling").digest(65521)
-    return (block * (length // len(block) + 1))[:length]
+    return (BLOCK * (length // len(BLOCK) + 1))[:length]
+
+
+def blocks(length):
+    """The stream, block by block."""
+    for at in range(0, length, len(BLOCK)):
+        yield BLOCK[:length - at]
 
 
 def bulk(where, length):
-    data = stream(length)
-    with socket.create_connection(where, timeout=120) as conn:
+    with socket.create_connection(where, timeout=300) as conn:
         def send():
-            conn.sendall(data)
+            for block in blocks(length):
+                conn.sendall(block)
             conn.shutdown(socket.SHUT_WR)  # half close: the echo must still come, whole
         sender = threading.Thread(target=send)
         sender.start()
-        back = hashlib.sha256()
+        back = hashlib.sha1()
         got = 0
-        while piece := conn.recv(65536):
+        while piece := conn.recv(262144):
             back.update(piece)
             got += len(piece)
         sender.join()
+    wanted = hashlib.sha1()
+    for block in blocks(length):
+        wanted.update(block)
     assert got == length, f"{got} of {length} octets came back"
-    assert back.digest() == hashlib.sha256(data).digest(), "octets changed"
+    assert back.digest() == wanted.digest(), "octets changed"
 
 
 def slow_reader(where):
     """The window closes both ways, stays closed, opens."""
     data = stream(3_000_000)
-    conn = socket.socket()
+    conn = socket.socket(socket.AF_INET6 if ":" in where[0] else socket.AF_INET)
     conn.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
     conn.settimeout(60)
     conn.connect(where)
@@ -127,15 +123,43 @@ def refused(where):
     raise AssertionError("a port nobody listens on was not refused")
 
 
-def client(addr, port, megabytes):
-    where = (addr, port)
-    bulk(where, megabytes * 1_000_000)
-    short_ones(where, 300)
+def idle_one(where):
+    """Asks whether the far end still lives, every second: without an answer the kernel gives up in three."""
+    conn = socket.create_connection(where, timeout=30)
+    conn.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    conn.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 1)
+    conn.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 1)
+    conn.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 2)
+    return conn
+
+
+def shrink_windows():
+    """The window's right edge may move left (RFC 9293, section 3.8.6), as memory gets short."""
+    try:
+        with open("/proc/sys/net/ipv4/tcp_shrink_window", "w") as setting:
+            setting.write("1")
+    except OSError:
+        print("no tcp_shrink_window here: windows close, but do not shrink")
+
+
+def client(where, length, short, many):
+    bulk(where, length)
+    short_ones(where, short)
     resets(where, 20)
-    many_at_once(where, 500)
+    many_at_once(where, many)
+    idle = idle_one(where)
+    shrink_windows()
     slow_reader(where)
+    idle.sendall(b"alive")
+    assert receive(idle, 5) == b"alive"
+    idle.close()
     refused(where)
     bulk(where, 100_000)
+
+
+def lossy(where, length, short):
+    bulk(where, length)
+    short_ones(where, short)
 
 
 def ping(addr):
@@ -158,10 +182,17 @@ def ping(addr):
             assert internet_checksum(answer) == 0
 
 
-if __name__ == "__main__":
-    if sys.argv[1] == "ping":
-        ping(sys.argv[2])
-    elif sys.argv[1] == "server":
-        serve(sys.argv[2], int(sys.argv[3]))
+def main(command, addr, *numbers):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    port, *rest = [int(number) for number in numbers] or [0]
+    if command == "ping":
+        ping(addr)
+    elif command == "client":
+        client((addr, port), *rest)
     else:
-        client(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
+        lossy((addr, port), *rest)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,87 +1,70 @@
 #!/bin/sh
-# The kernel's TCP against ours over a veth pair: with_kernel_tcp.sh TCP_ECHO af_packet|af_xdp|xsk [MEGABYTES]
-# Ours is 10.99.0.1 in one namespace, whose kernel does not own that address; the kernel's is 10.99.0.2 in another.
-# Exits 77 where it cannot run.
+# The kernel's TCP against ours over a veth pair, both directions, IPv4 and IPv6, clean and with loss:
+#     with_kernel_tcp.sh TCP_ECHO SOCKET_ECHO af_packet|af_xdp|xsk
+# STARLING_FULL=1: 1 GB, 64 MB at each loss, 10,000 short connections, 5,000 at once. Exits 77 where it cannot run.
 set -eu
-echo_program=$1
-driver=$2
-megabytes=${3:-20}
+tcp_echo=$1
+socket_echo=$2
+driver=$3
 here=$(dirname "$0")
-iface=sta$$
-case $driver in
-xsk) device=xsk,iface=$iface ;; # our own port
-*) device=net_${driver}0,iface=$iface ;;
-esac
+. "$here/namespaces.sh"
+needs python3
+namespaces_make
+device=$(device_of "$driver")
 
-skip() { echo "skipped: $1"; exit 77; }
-[ "$(id -u)" = 0 ] || skip "needs root"
-for tool in ip ethtool python3; do
-    command -v "$tool" >/dev/null || skip "$tool is not installed"
-done
+if [ "${STARLING_FULL:-}" = 1 ]; then
+    bulk=1000000000 lossy1=64000000 lossy5=64000000 short=10000 many=5000
+else
+    bulk=32000000 lossy1=3000000 lossy5=300000 short=500 many=300
+fi
 
-ours=starling-a$$
-theirs=starling-b$$
-peer=stb$$
-server=
-dir=$(mktemp -d)
-cleanup() {
-    if [ -n "$server" ]; then kill "$server" 2>/dev/null || true; wait "$server" 2>/dev/null || true; fi
-    ip netns del "$ours" 2>/dev/null || true
-    ip netns del "$theirs" 2>/dev/null || true
-    rm -rf "$dir"
+kernel_tcp() { in_theirs python3 "$here/kernel_tcp.py" "$@"; }
+our_tcp() { in_ours "$tcp_echo" "$device" "$our_nets" "$@"; }
+
+# counted NAME COUNTER: our server, stopped, counted at least one.
+counted() { grep -q "$2 [1-9]" "$dir/$1.err" || { cat "$dir/$1.err"; fail "no $2"; }; }
+
+# clean OUR_ADDR THEIR_ADDR SHARE: one SHARE-th of the bulk
+clean() {
+    echo "== $1: kernel client, our server"
+    start server our_tcp keep=1000 serve 7
+    (kernel_tcp client "$1" 7 $((bulk / $3)) "$short" "$many")
+    stop "$started" server
+    counted server tcp.keep_alives
+    cat "$dir/server.err"
+
+    echo "== $2: our client, kernel server"
+    start kernel in_theirs "$socket_echo" "$2" 7
+    (our_tcp bulk "$2" 7 $((bulk / $3)))
+    (our_tcp bulk "$2" 7 2000 "$short" 50)
+    (our_tcp bulk "$2" 7 2000 "$many")
+    stop "$started" kernel
+    if (our_tcp bulk "$2" 7 1) >"$dir/refused" 2>&1; then fail "a closed port was no error"; fi
+    grep -q "the peer refused" "$dir/refused" || { cat "$dir/refused"; exit 1; }
 }
-trap cleanup EXIT
-trap 'exit 1' INT TERM
 
-ip netns add "$ours" 2>/dev/null || skip "cannot make network namespaces"
-ip netns add "$theirs"
-ip link add "$iface" netns "$ours" type veth peer name "$peer" netns "$theirs" || skip "no veth"
-ip netns exec "$ours" sysctl -qw "net.ipv6.conf.$iface.disable_ipv6=1" || true
-ip netns exec "$theirs" sysctl -qw "net.ipv6.conf.$peer.disable_ipv6=1" || true
-ip -n "$theirs" addr add 10.99.0.2/24 dev "$peer"
-ip -n "$ours" link set "$iface" up
-ip -n "$theirs" link set "$peer" up
-# A veth sender leaves checksums and segmentation to hardware that is not there.
-ip netns exec "$theirs" ethtool -K "$peer" tx off tso off gso off gro off >/dev/null
-ip netns exec "$ours" ethtool -K "$iface" tx off tso off gso off gro off >/dev/null
-
-# Runs our program on the port, in place of the (sub)shell. libxdp wants bpffs; the mount is this command's own.
-our_tcp() {
-    exec ip netns exec "$ours" sh -c 'mount -t bpf bpf /sys/fs/bpf 2>/dev/null; exec "$@"' sh \
-        "$echo_program" "$device" 10.99.0.1/24 "$@"
+# lossy OUR_ADDR THEIR_ADDR PPM OCTETS: what we receive is lost, doubled and put out of order
+lossy() {
+    bad="loss=$3 duplicate=$(($3 / 10)) reorder=$(($3 / 2))"
+    echo "== $1: kernel client, our server, $bad"
+    start server our_tcp $bad serve 7
+    (kernel_tcp lossy "$1" 7 "$4" 20)
+    stop "$started" server
+    cat "$dir/server.err"
+    echo "== $2: our client, kernel server, $bad"
+    start kernel in_theirs "$socket_echo" "$2" 7
+    (our_tcp $bad bulk "$2" 7 "$4")
+    (our_tcp $bad bulk "$2" 7 2000 100)
+    stop "$started" kernel
 }
-kernel_tcp() { exec ip netns exec "$theirs" python3 "$here/kernel_tcp.py" "$@"; }
 
-our_server() {
-    our_tcp "$@" serve 7 >"$dir/ready" 2>"$dir/server" &
-    server=$!
-    for _ in $(seq 100); do
-        grep -q ready "$dir/ready" && return 0
-        kill -0 "$server" 2>/dev/null || { cat "$dir/server"; server=; exit 1; }
-        sleep 0.1
-    done
-    echo "our server does not start"; exit 1
-}
-server_stop() { kill "$server"; wait "$server" || { cat "$dir/server"; exit 1; }; server=; }
-
-for loss in 0 10000; do
-    echo "== kernel client, our server, loss $loss ppm"
-    our_server loss=$loss
-    [ $loss != 0 ] || (kernel_tcp ping 10.99.0.1)
-    (kernel_tcp client 10.99.0.1 7 "$megabytes")
-    server_stop
-    cat "$dir/server"
-
-    echo "== our client, kernel server, loss $loss ppm"
-    kernel_tcp server 10.99.0.2 7 >"$dir/ready" &
-    server=$!
-    for _ in $(seq 100); do grep -q ready "$dir/ready" && break; sleep 0.1; done
-    (our_tcp loss=$loss bulk 10.99.0.2 7 $((megabytes * 1000000)))
-    (our_tcp loss=$loss bulk 10.99.0.2 7 2000 200)
-    if [ $loss = 0 ] && (our_tcp bulk 10.99.0.2 9 1) >"$dir/refused" 2>&1; then
-        echo "a closed port was no error"; exit 1
-    fi
-    [ $loss != 0 ] || grep -q "the peer refused" "$dir/refused" || { cat "$dir/refused"; exit 1; }
-    kill "$server"; wait "$server" 2>/dev/null || true; server=
+start server our_tcp serve 7
+(kernel_tcp ping "$our4")
+stop "$started" server
+clean "$our4" "$their4" 1
+clean "$our6" "$their6" 2
+for family in 4 6; do
+    eval "lossy \$our$family \$their$family 10000 $lossy1"
+    eval "lossy \$our$family \$their$family 50000 $lossy5"
 done
 echo "with_kernel_tcp $driver: all held"

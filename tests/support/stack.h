@@ -1,0 +1,71 @@
+/* Our stack on one port, for programs that meet other stacks: conformance and benches.
+ *
+ *     PROGRAM DEVICE ADDR/PREFIX[,ADDR/PREFIX] [KEY=VALUE …] …
+ *
+ * DEVICE as in the engine's configuration: xsk,iface=NAME, or a DPDK device. One address of either family. Keys:
+ *     loss=PPM, duplicate=PPM, reorder=PPM   of what is received
+ *     gateway=ADDR                           one of either family
+ *     keep=MS                                keep-alive after so much silence
+ *     conns=COUNT                            8,192
+ *     busy=1                                 polls without naps
+ *
+ * What is wrong with any of it ends the program with a line that says so. */
+#ifndef TESTS_SUPPORT_STACK_H
+#define TESTS_SUPPORT_STACK_H
+
+#include "io/port_xsk.h"
+#include "io/tcp/tcp.h"
+
+struct stack_settings {
+    const char *program;
+    const char *device;
+    char *addrs;
+    struct ip_addr gateway4, gateway6;
+    uint32_t loss_ppm, duplicate_ppm, reorder_ppm;
+    uint32_t keep_ms;
+    uint32_t conn_cap;
+    bool busy;
+};
+
+struct stack {
+    struct stack_settings settings;
+    struct net_config config;
+    struct net *net;
+    struct port *port;
+    struct xsk_device *device;
+    struct rte_mempool *frames;
+    struct chunk_pool *chunks;
+    struct chunk *chunk; /* being filled, for all connections */
+    uint64_t now_ns;
+    uint64_t turns, busy_turns; /* with frames in */
+    bool idle;                  /* this turn */
+};
+
+/* Reads the settings; where the program's own arguments begin. */
+int stack_settings_read(struct stack_settings *settings, int argc, char **argv);
+
+void stack_open(struct stack *stack, const struct stack_settings *settings);
+void stack_close(struct stack *stack);
+
+/* The first and the last step of a turn: frames in and timers, then frames out and, with nothing to do, a nap. */
+void stack_turn_begin(struct stack *stack);
+void stack_turn_end(struct stack *stack);
+
+/* SIGTERM or SIGINT came. */
+bool stack_stopping(void);
+
+/* Room for `len` octets in the chunk that all connections share; false when no chunk is left for now. */
+bool stack_chunk_ready(struct stack *stack, uint32_t len);
+
+/* Queues what `w`, from chunk_writer(stack->chunk), has written: all of it, or ERR_FULL or ERR_CLOSED. */
+MUST_CHECK enum err stack_send(struct stack *stack, struct tcp_conn *conn, const struct writer *w);
+
+/* Every counter that is not zero. */
+void stack_counters_print(const struct stack *stack);
+
+uint64_t stack_clock_ns(void);
+uint64_t stack_number_read(const char *text, uint64_t most);
+struct tcp_endpoint stack_endpoint_read(const char *addr, const char *port);
+_Noreturn void stack_fail(const char *what);
+
+#endif

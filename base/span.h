@@ -209,6 +209,16 @@ static inline uint8_t *writer_claim(struct writer *w, size_t len)
     return out;
 }
 
+/* A writer over exactly the next `len` bytes, which this one skips, to be filled wholly. With a
+ * constant length the compiler checks the room of all its fields once, here. */
+static inline struct writer writer_sub(struct writer *w, size_t len)
+{
+    uint8_t *out = writer_claim(w, len);
+    if (out == NULL)
+        return (struct writer){ .err = w->err };
+    return writer_over(out, len);
+}
+
 /* `len` low-order bytes of `value`. ERR_RANGE when it does not fit. */
 static inline void writer_uint(struct writer *w, uint64_t value, size_t len)
 {

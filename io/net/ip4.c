@@ -36,20 +36,21 @@ static enum err options_read(struct reader *r, bool *source_routed)
 enum err ip4_header_read(struct span in, struct ip4_header *out)
 {
     struct reader r = reader_over(in);
-    uint8_t first = reader_u8(&r);
-    reader_u8(&r); /* type of service */
-    out->total_len = reader_u16(&r);
-    out->id = reader_u16(&r);
-    out->fragment = reader_u16(&r);
-    out->ttl = reader_u8(&r);
-    out->protocol = reader_u8(&r);
-    reader_u16(&r); /* checksum */
-    out->src = reader_u32(&r);
-    out->dst = reader_u32(&r);
-    out->header_len = (uint8_t)((first & 0xf) * 4);
-    out->source_routed = false;
+    struct reader fixed = reader_sub(&r, IP4_HEADER_LEN);
     if (r.err != ERR_OK)
         return r.err;
+    uint8_t first = reader_u8(&fixed);
+    reader_u8(&fixed); /* type of service */
+    out->total_len = reader_u16(&fixed);
+    out->id = reader_u16(&fixed);
+    out->fragment = reader_u16(&fixed);
+    out->ttl = reader_u8(&fixed);
+    out->protocol = reader_u8(&fixed);
+    reader_u16(&fixed); /* checksum */
+    out->src = reader_u32(&fixed);
+    out->dst = reader_u32(&fixed);
+    out->header_len = (uint8_t)((first & 0xf) * 4);
+    out->source_routed = false;
     if (first >> 4 != IP4_VERSION)
         return ERR_UNSUPPORTED;
     if (out->header_len < IP4_HEADER_LEN)
@@ -64,20 +65,22 @@ enum err ip4_header_read(struct span in, struct ip4_header *out)
 
 void ip4_header_write(struct writer *out, const struct ip4_header *header)
 {
-    size_t start = writer_mark(out);
-    writer_u8(out, IP4_VERSION << 4 | IP4_HEADER_LEN / 4);
-    writer_u8(out, 0);
-    writer_u16(out, header->total_len);
-    writer_u16(out, header->id);
-    writer_u16(out, header->fragment);
-    writer_u8(out, header->ttl);
-    writer_u8(out, header->protocol);
-    size_t checksum = writer_mark(out);
-    writer_u16(out, 0);
-    writer_u32(out, header->src);
-    writer_u32(out, header->dst);
-    uint64_t sum = checksum_add(0, span_after(written(out), start));
-    writer_patch(out, checksum, checksum_of(sum), 2);
+    struct writer w = writer_sub(out, IP4_HEADER_LEN);
+    if (w.err != ERR_OK)
+        return;
+    writer_u8(&w, IP4_VERSION << 4 | IP4_HEADER_LEN / 4);
+    writer_u8(&w, 0);
+    writer_u16(&w, header->total_len);
+    writer_u16(&w, header->id);
+    writer_u16(&w, header->fragment);
+    writer_u8(&w, header->ttl);
+    writer_u8(&w, header->protocol);
+    size_t checksum = writer_mark(&w);
+    writer_u16(&w, 0);
+    writer_u32(&w, header->src);
+    writer_u32(&w, header->dst);
+    uint64_t sum = checksum_add(0, written(&w));
+    writer_patch(&w, checksum, checksum_of(sum), 2);
 }
 
 static uint32_t subnet_mask(const struct net *net)

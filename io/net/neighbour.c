@@ -54,6 +54,9 @@ static struct neighbour *bucket_of(const struct net *net, struct ip_addr addr)
 
 static struct neighbour *entry_find(const struct net *net, struct ip_addr addr)
 {
+    struct neighbour *last = net->neighbours.last;
+    if (last != NULL && last->state != NEIGHBOUR_FREE && ip_equal(last->addr, addr))
+        return last;
     struct neighbour *bucket = bucket_of(net, addr);
     for (uint32_t i = 0; i < NEIGHBOUR_WAYS; i++)
         if (bucket[i].state != NEIGHBOUR_FREE && ip_equal(bucket[i].addr, addr))
@@ -209,6 +212,7 @@ void neighbour_send(struct net *net, struct rte_mbuf *frame, struct ip_addr addr
         }
         ask_anew(net, neighbour, NEIGHBOUR_ASKED, now_ns);
     }
+    net->neighbours.last = neighbour;
     neighbour->used_ns = now_ns;
     if (neighbour->state == NEIGHBOUR_ASKED) {
         enqueue(net, neighbour, frame);

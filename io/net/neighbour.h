@@ -56,6 +56,7 @@ struct neighbour_table {
     struct neighbour *neighbours;
     uint32_t bucket_count; /* a power of two */
     uint32_t queued_count;
+    struct neighbour *last; /* sent to; NULL: none. Mostly the gateway, so mostly the next one */
 };
 
 MUST_CHECK bool neighbour_init(struct net *net);

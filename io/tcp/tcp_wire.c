@@ -90,17 +90,17 @@ static enum err options_read(struct reader *r, struct tcp_header *out)
 enum err tcp_header_read(struct span in, struct tcp_header *out)
 {
     struct reader r = reader_over(in);
+    struct reader fixed = reader_sub(&r, TCP_HEADER_LEN);
     *out = (struct tcp_header){ 0 };
-    out->src_port = reader_u16(&r);
-    out->dst_port = reader_u16(&r);
-    out->seq = reader_u32(&r);
-    out->ack = reader_u32(&r);
-    out->header_len = (uint8_t)((reader_u8(&r) >> 4) * 4);
-    out->flags = reader_u8(&r) & 0x3f;
-    out->window = reader_u16(&r);
-    reader_u32(&r); /* checksum, urgent pointer */
     if (r.err != ERR_OK)
         return r.err;
+    out->src_port = reader_u16(&fixed);
+    out->dst_port = reader_u16(&fixed);
+    out->seq = reader_u32(&fixed);
+    out->ack = reader_u32(&fixed);
+    out->header_len = (uint8_t)((reader_u8(&fixed) >> 4) * 4);
+    out->flags = reader_u8(&fixed) & 0x3f;
+    out->window = reader_u16(&fixed); /* the rest: checksum, urgent pointer */
     if (out->header_len < TCP_HEADER_LEN || out->header_len > in.len)
         return ERR_LENGTH;
     if (out->header_len == TCP_HEADER_LEN)
@@ -180,13 +180,16 @@ void tcp_header_write(struct writer *out, const struct tcp_header *header)
         writer_fail(out, ERR_RANGE);
         return;
     }
-    writer_u16(out, header->src_port);
-    writer_u16(out, header->dst_port);
-    writer_u32(out, header->seq);
-    writer_u32(out, header->ack);
-    writer_u8(out, (uint8_t)(header_len / 4 << 4));
-    writer_u8(out, header->flags);
-    writer_u16(out, header->window);
-    writer_u32(out, 0);
+    struct writer fixed = writer_sub(out, TCP_HEADER_LEN);
+    if (fixed.err != ERR_OK)
+        return;
+    writer_u16(&fixed, header->src_port);
+    writer_u16(&fixed, header->dst_port);
+    writer_u32(&fixed, header->seq);
+    writer_u32(&fixed, header->ack);
+    writer_u8(&fixed, (uint8_t)(header_len / 4 << 4));
+    writer_u8(&fixed, header->flags);
+    writer_u16(&fixed, header->window);
+    writer_u32(&fixed, 0);
     options_write(out, header);
 }

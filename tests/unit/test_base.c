@@ -69,6 +69,25 @@ static void writer_refuses_what_does_not_fit(void **state)
     assert_int_equal(writer_len(&w), 3);
 }
 
+static void writer_sub_is_bounded(void **state)
+{
+    (void)state;
+    uint8_t buf[4];
+    struct writer w = writer_over(buf, sizeof buf);
+    struct writer sub = writer_sub(&w, 2);
+    writer_u16(&sub, 0x0102);
+    writer_u8(&sub, 3);
+    assert_int_equal(sub.err, ERR_FULL);
+    assert_int_equal(w.err, ERR_OK); /* its own is whole */
+    writer_u8(&w, 4);
+    check_bytes("written", written(&w), guarded_hex("010204"));
+    struct writer none = writer_sub(&w, 2);
+    assert_int_equal(none.err, ERR_FULL);
+    assert_int_equal(w.err, ERR_FULL);
+    writer_u8(&none, 1);
+    assert_int_equal(writer_len(&w), 3);
+}
+
 static void ber_lengths_read_back(void **state)
 {
     (void)state;
@@ -189,6 +208,7 @@ int main(void)
         cmocka_unit_test(sub_reader_cannot_see_past_its_bound),
         cmocka_unit_test(nothing_at_all_is_an_empty_span),
         cmocka_unit_test(writer_refuses_what_does_not_fit),
+        cmocka_unit_test(writer_sub_is_bounded),
         cmocka_unit_test(ber_lengths_read_back),
         cmocka_unit_test(eid_check_digits_hold),
         cmocka_unit_test(crc32c_is_castagnoli),

@@ -17,7 +17,7 @@ root=$(dirname "$0")/../..
 . "$root/tests/conformance/namespaces.sh"
 needs taskset
 
-# BENCH_SERVERS="kernel xsk" for some only.
+# BENCH_SERVERS="kernel xsk" for some only; BENCH_KEYS="nap=250" for settings of ours (tests/support/stack.h).
 servers=${BENCH_SERVERS:-kernel xsk af_xdp}
 
 # The thread of an interface's receive path: napi_pid INTERFACE
@@ -36,7 +36,7 @@ servers_up() {
         ip -n "$ours" addr add "$our4/24" dev "$iface"
         start server in_ours taskset -c 0 "$build/bench/tcp/socket-echo" "$our4" 7
         ;;
-    *) start server in_ours "$build/tests/conformance/tcp_echo" "$(device_of "$1")" "$our4/24" serve 7 ;;
+    *) start server in_ours "$build/tests/conformance/tcp_echo" "$(device_of "$1")" "$our4/24" ${BENCH_KEYS:-} serve 7 ;;
     esac
     server=$started # by exec, what ip and sh turned into
     napi=

@@ -79,7 +79,7 @@ static bool setting_read(struct stack_settings *settings, const char *arg)
     } numbers[] = {
         { "loss=", &settings->loss_ppm },       { "duplicate=", &settings->duplicate_ppm },
         { "reorder=", &settings->reorder_ppm }, { "keep=", &settings->keep_ms },
-        { "conns=", &settings->conn_cap },
+        { "conns=", &settings->conn_cap },      { "nap=", &settings->nap_us },
     };
     for (size_t i = 0; i < COUNT(numbers); i++) {
         size_t len = strlen(numbers[i].key);
@@ -102,7 +102,7 @@ static bool setting_read(struct stack_settings *settings, const char *arg)
 int stack_settings_read(struct stack_settings *settings, int argc, char **argv)
 {
     int at = 3;
-    *settings = (struct stack_settings){ .program = argv[0], .conn_cap = CONNS };
+    *settings = (struct stack_settings){ .program = argv[0], .conn_cap = CONNS, .nap_us = NAP_US };
     const char *slash = strrchr(argv[0], '/');
     program = slash != NULL ? slash + 1 : argv[0];
     if (argc < 3)
@@ -246,7 +246,7 @@ void stack_turn_end(struct stack *stack)
 {
     net_flush(stack->net, stack->now_ns);
     if (stack->idle && !stack->settings.busy && net_next_ns(stack->net) > stack->now_ns)
-        usleep(NAP_US);
+        usleep(stack->settings.nap_us);
 }
 
 bool stack_chunk_ready(struct stack *stack, uint32_t len)

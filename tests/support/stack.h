@@ -7,6 +7,7 @@
  *     gateway=ADDR                           one of either family
  *     keep=MS                                keep-alive after so much silence
  *     conns=COUNT                            8,192
+ *     nap=US                                 50; without work. Longer costs less CPU and more latency
  *     busy=1                                 polls without naps
  *
  * What is wrong with any of it ends the program with a line that says so. */
@@ -24,6 +25,7 @@ struct stack_settings {
     uint32_t loss_ppm, duplicate_ppm, reorder_ppm;
     uint32_t keep_ms;
     uint32_t conn_cap;
+    uint32_t nap_us;
     bool busy;
 };
 

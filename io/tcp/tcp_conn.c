@@ -18,7 +18,7 @@ bool tcp_init(struct net *net)
     struct tcp_table *tcp = &net->tcp;
     const struct net_config *config = &net->config;
     uint32_t slot_count = 16;
-    while (slot_count < 2 * config->conn_cap)
+    while (slot_count / TCP_SLOTS_FULL_OF * TCP_SLOTS_FULL < config->conn_cap)
         slot_count *= 2;
     tcp->slot_mask = slot_count - 1;
     TAILQ_INIT(&tcp->out);

@@ -1,6 +1,6 @@
 /* All connections of a net: their memory, and the way from a segment's addresses to one of them.
  *
- * The index is open addressing over (hash, connection number), 8 octets a slot, at most half full;
+ * The index is open addressing over (hash, connection number), 8 octets a slot, at most three quarters full;
  * the addresses are compared in the connection. The hash is keyed, so no peer can choose
  * collisions. */
 #ifndef IO_TCP_TCP_TABLE_H
@@ -14,6 +14,8 @@
 #include <sys/queue.h>
 
 #define TCP_CONN_CAP_MAX (1u << 24)
+#define TCP_SLOTS_FULL 3u /* quarters */
+#define TCP_SLOTS_FULL_OF 4u
 #define TCP_WINDOW_MAX (1u << 30) /* RFC 7323 §2.3 */
 
 TAILQ_HEAD(tcp_conn_list, tcp_conn);

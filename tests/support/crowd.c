@@ -6,7 +6,6 @@
 #include <rte_malloc.h>
 #include <stdlib.h>
 
-#define PORT 2775
 #define FIRST_PORT 1024u
 #define PORTS_EACH 16u
 #define FIRST_ADDR 0x14000000u /* 20.0.0.0 */
@@ -65,16 +64,20 @@ static uint64_t heap_octets(void)
     return octets;
 }
 
-static bool stack_make(struct crowd *crowd, struct fault *fault)
+static bool stack_make(struct crowd *crowd, uint32_t more, struct fault *fault)
 {
     crowd->ours.addr = ip_addr_v4(0x0a630001);
     crowd->gateway.addr = ip_addr_v4(0x0a6300fe);
+    crowd->ours6.addr = (struct ip_addr){ { 0x20, 0x01, 0x0d, 0xb8, [15] = 1 } };
     struct net_config config = { .addr4 = crowd->ours.addr,
                                  .prefix4 = 24,
                                  .gateway4 = crowd->gateway.addr,
+                                 .addr6 = crowd->ours6.addr,
+                                 .prefix6 = 64,
                                  .seed = { 1, 2 },
                                  .numa_node = SOCKET_ID_ANY,
-                                 .conn_cap = crowd->count,
+                                 .conn_cap = crowd->count + more,
+                                 .half_open_cap = more / 2,
                                  .send_ref_cap = SHARED,
                                  .held_cap = SHARED,
                                  .sack_range_cap = SHARED,
@@ -85,7 +88,7 @@ static bool stack_make(struct crowd *crowd, struct fault *fault)
     return crowd->net != NULL;
 }
 
-bool crowd_open(struct crowd *crowd, uint32_t count, struct fault *fault)
+bool crowd_open(struct crowd *crowd, uint32_t count, uint32_t more, struct fault *fault)
 {
     *crowd = (struct crowd){ .now_ns = 1000000000, .count = count };
     crowd->frames = frame_pool_create("crowd", FRAMES, SOCKET_ID_ANY, fault);
@@ -96,11 +99,12 @@ bool crowd_open(struct crowd *crowd, uint32_t count, struct fault *fault)
     crowd->chunks = chunk_pool_create(CHUNKS, 2048, SOCKET_ID_ANY);
     if (crowd->peers == NULL || crowd->chunks == NULL || !port_mem_open(&wire, crowd->ends, fault))
         return false;
-    if (!stack_make(crowd, fault))
+    if (!stack_make(crowd, more, fault))
         return false;
     memcpy(crowd->ours.mac, crowd->ends[0]->mac, ETH_ADDR_LEN);
+    memcpy(crowd->ours6.mac, crowd->ends[0]->mac, ETH_ADDR_LEN);
     memcpy(crowd->gateway.mac, crowd->ends[1]->mac, ETH_ADDR_LEN);
-    ASSERT(tcp_listen(crowd->net, PORT, &app, on_accepted, crowd) == ERR_OK);
+    ASSERT(tcp_listen(crowd->net, CROWD_PORT, &app, on_accepted, crowd) == ERR_OK);
     crowd_put(crowd, wire_hello(crowd->frames, &crowd->gateway, &crowd->ours));
     crowd_turn(crowd);
     crowd_listen(crowd);
@@ -137,15 +141,15 @@ static void segment_put(struct crowd *crowd, uint32_t index, uint8_t flags, stru
     struct wire_end from = crowd->gateway;
     from.addr = ip_addr_v4(FIRST_ADDR + index / PORTS_EACH);
     struct tcp_header header = { .src_port = (uint16_t)(FIRST_PORT + index % PORTS_EACH),
-                                 .dst_port = PORT,
+                                 .dst_port = CROWD_PORT,
                                  .seq = peer->seq,
                                  .ack = peer->ack,
                                  .flags = flags,
                                  .window = 30000,
                                  .has_mss = (flags & TCP_SYN) != 0,
                                  .mss = 1460 };
-    crowd_put(crowd, wire_segment(crowd->frames, &from, &crowd->ours, &header, span_of(NULL, 0),
-                                  data));
+    crowd_put(crowd,
+              wire_segment(crowd->frames, &from, &crowd->ours, &header, span_of(NULL, 0), data));
     peer->seq += (uint32_t)data.len + ((flags & TCP_SYN) != 0);
 }
 
@@ -186,13 +190,17 @@ void crowd_listen(struct crowd *crowd)
     }
 }
 
+void crowd_dial(struct crowd *crowd, uint32_t index)
+{
+    crowd->peers[index].seq = PEER_ISN;
+    segment_put(crowd, index, TCP_SYN, span_of(NULL, 0));
+}
+
 void crowd_connect(struct crowd *crowd)
 {
     for (uint32_t index = 0; index < crowd->count;) {
-        for (uint32_t i = 0; i < CONNECT_BATCH && index < crowd->count; i++, index++) {
-            crowd->peers[index].seq = PEER_ISN;
-            segment_put(crowd, index, TCP_SYN, span_of(NULL, 0));
-        }
+        for (uint32_t i = 0; i < CONNECT_BATCH && index < crowd->count; i++, index++)
+            crowd_dial(crowd, index);
         crowd_turn(crowd);
         crowd_listen(crowd);
         crowd_turn(crowd);

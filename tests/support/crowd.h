@@ -7,6 +7,7 @@
 #include "io/port_mem.h"
 #include "tests/support/wire.h"
 
+#define CROWD_PORT 2775
 #define CROWD_REQUEST_LEN 100u
 
 /* What the script knows of one connection. */
@@ -22,6 +23,7 @@ struct crowd {
     struct net *net;
     struct chunk_pool *chunks;
     struct wire_end ours;
+    struct wire_end ours6;   /* the same station's IPv6 address */
     struct wire_end gateway; /* behind which all peers are */
     struct crowd_peer *peers;
     uint32_t count;
@@ -30,12 +32,14 @@ struct crowd {
     uint64_t octets; /* of memory that the stack took when it was made */
 };
 
-/* A stack with room for `count` connections. False with a fault when there is no memory. */
-bool crowd_open(struct crowd *crowd, uint32_t count, struct fault *fault);
+/* A stack with room for `count` connections of ours and `more` of others, half of those half-open. False with
+ * a fault when there is no memory. */
+bool crowd_open(struct crowd *crowd, uint32_t count, uint32_t more, struct fault *fault);
 void crowd_close(struct crowd *crowd);
 
-/* Opens all of them. */
+/* Opens all of them; the first step of one. */
 void crowd_connect(struct crowd *crowd);
+void crowd_dial(struct crowd *crowd, uint32_t index);
 
 /* One turn of the stack. */
 void crowd_turn(struct crowd *crowd);

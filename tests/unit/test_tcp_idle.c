@@ -38,7 +38,7 @@ static int open_all(void **state)
 {
     (void)state;
     struct fault fault = { "" };
-    if (!crowd_open(&crowd, CONNS, &fault))
+    if (!crowd_open(&crowd, CONNS, 0, &fault))
         fail_msg("%s", fault.text);
     crowd_connect(&crowd);
     assert_int_equal(crowd.open_count, CONNS);

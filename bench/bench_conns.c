@@ -1,0 +1,152 @@
+/* What a million connections cost, in one process over an in-memory port: octets each, a turn that has nothing to
+ * do, a request and its response on any of them; and what a packet of a stranger costs. One core, both ends; the
+ * script's end is left out of the times. */
+#include "base/prng.h"
+#include "bench/bench.h"
+#include "tests/support/crowd.h"
+#include "tests/support/stranger.h"
+
+#include <rte_eal.h>
+#include <stdio.h>
+
+#define BURST 32u
+#define STRANGER_CONNS 100u
+#define STRANGER_PLACES 4096u
+#define TURN_NS 100000u
+
+static struct crowd crowd;
+static struct prng prng;
+
+/* The crowd of that size, opened when another one was. False, and the row skipped, when it cannot be. */
+static bool crowd_of(struct bench *bench, uint32_t count, uint32_t more)
+{
+    static char problem[200];
+    struct fault fault = { "" };
+    static uint32_t last_more;
+    if (crowd.count == count && last_more == more)
+        return true;
+    if (crowd.count != 0)
+        crowd_close(&crowd);
+    last_more = more;
+    prng_init(&prng, count);
+    if (!crowd_open(&crowd, count, more, &fault)) {
+        snprintf(problem, sizeof problem, "%s", fault.text);
+        bench_skip(bench, problem);
+        crowd.count = 0;
+        return false;
+    }
+    crowd_connect(&crowd);
+    for (int i = 0; i < 1000; i++) { /* what is due soon is over */
+        crowd.now_ns += 1000000;
+        crowd_turn(&crowd);
+        crowd_listen(&crowd);
+    }
+    if (crowd.open_count == count)
+        return true;
+    bench_skip(bench, "not all connections opened");
+    return false;
+}
+
+static void idle_turn(struct bench *bench, void *arg)
+{
+    const uint32_t *count = arg;
+    if (!crowd_of(bench, *count, 0))
+        return;
+    while (bench_more(bench)) {
+        net_rx(crowd.net, crowd.now_ns);
+        net_timers(crowd.net, crowd.now_ns);
+        net_flush(crowd.net, crowd.now_ns);
+        crowd.now_ns += 1000; /* as often as a core that polls */
+    }
+    bench_items(bench, 1);
+    bench_figure(bench, "octets_each", (double)crowd.octets / *count);
+}
+
+/* The far end puts 32 requests on the wire, of random peers; the stack's turn is timed. */
+static void requests(struct bench *bench, void *arg)
+{
+    const uint32_t *count = arg;
+    if (!crowd_of(bench, *count, 0))
+        return;
+    uint32_t burst = *count < BURST ? *count : BURST; /* none twice: each waits for its answer */
+    uint32_t asked = 0;
+    crowd.answers = 0;
+    while (bench_more(bench)) {
+        bench_pause(bench);
+        uint32_t first = (uint32_t)prng_below(&prng, *count);
+        for (uint32_t i = 0; i < burst; i++)
+            crowd_ask(&crowd, (first + i * (*count / burst)) % *count);
+        asked += burst;
+        bench_resume(bench);
+        crowd_turn(&crowd);
+        bench_pause(bench);
+        crowd_listen(&crowd); /* which acknowledges: the stack's work, too */
+        bench_resume(bench);
+        crowd_turn(&crowd);
+        crowd.now_ns += TURN_NS;
+    }
+    bench_items(bench, burst);
+    if (crowd.answers != asked)
+        bench_skip(bench, "requests without an answer");
+}
+
+static void strangers(struct bench *bench, void *arg)
+{
+    const enum stranger *kind = arg;
+    if (!crowd_of(bench, STRANGER_CONNS, STRANGER_PLACES))
+        return;
+    while (bench_more(bench)) {
+        bench_pause(bench);
+        for (uint32_t i = 0; i < BURST; i++)
+            crowd_put(&crowd, stranger_frame(*kind, &prng, crowd.frames, &crowd.ours, &crowd.ours6,
+                                             &crowd.gateway, CROWD_PORT));
+        bench_resume(bench);
+        crowd_turn(&crowd);
+        bench_pause(bench);
+        crowd_listen(&crowd);
+        crowd.now_ns += TURN_NS;
+        bench_resume(bench);
+    }
+    bench_items(bench, BURST);
+}
+
+/* Memory of this process alone, no privileges. */
+static bool eal_start(void)
+{
+    static char args[][20] = { "bench-conns",    "--no-huge",         "-m",
+                               "1536",           "--no-shconf",       "--no-pci",
+                               "--no-telemetry", "--log-level=error", "--lcores=0@0" };
+    char *argv[COUNT(args) + 1] = { NULL };
+    for (size_t i = 0; i < COUNT(args); i++)
+        argv[i] = args[i];
+    return rte_eal_init((int)COUNT(args), argv) >= 0;
+}
+
+int main(int argc, char **argv)
+{
+    static uint32_t counts[] = { 10, 10000, 1000000 };
+    static enum stranger kinds[STRANGER_COUNT];
+    if (!eal_start()) {
+        fprintf(stderr, "bench-conns: the EAL needs 1,536 MiB of memory\n");
+        return 1;
+    }
+    char name[80], first[2][80];
+    for (size_t i = 0; i < COUNT(counts); i++) {
+        snprintf(name, sizeof name, "turn with nothing to do, %u connections", counts[i]);
+        if (i == 0)
+            bench_row(strcpy(first[0], name), idle_turn, &counts[i]);
+        else
+            bench_row_against(name, first[0], idle_turn, &counts[i]);
+        snprintf(name, sizeof name, "request and response, %u connections", counts[i]);
+        if (i == 0)
+            bench_row(strcpy(first[1], name), requests, &counts[i]);
+        else
+            bench_row_against(name, first[1], requests, &counts[i]);
+    }
+    for (size_t i = 0; i < STRANGER_COUNT; i++) {
+        kinds[i] = (enum stranger)i;
+        snprintf(name, sizeof name, "stranger: %s", stranger_names[i]);
+        bench_row(name, strangers, &kinds[i]);
+    }
+    return bench_main(argc, argv);
+}

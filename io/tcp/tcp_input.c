@@ -186,6 +186,31 @@ static bool timestamp_good(struct tcp_conn *conn, struct tcp_segment *segment, u
     return false;
 }
 
+/* Whether a segment that is not acceptable, as it stands before what we have, tells of octets of ours that arrived.
+ * When both windows have shrunk, each side's ACKs stand at the edge it knows, which the other has passed: were
+ * they dropped, neither would ever hear of the other's window again. */
+static bool tells_of_more(const struct tcp_conn *conn, const struct tcp_segment *segment)
+{
+    const struct tcp_header *header = &segment->header;
+    return tcp_synchronised(conn) && segment_has(segment, TCP_ACK) &&
+           seq_lt(header->seq, conn->rcv_nxt) &&
+           conn->rcv_nxt - header->seq <= conn->net->config.recv_len_max &&
+           seq_lt(conn->snd_una, header->ack) && seq_le(header->ack, conn->snd_max);
+}
+
+/* RFC 9293 §3.10.7.4: an ACK, and nothing of it is used; see above for what is. Takes the frame. */
+static void in_unacceptable(struct tcp_conn *conn, struct tcp_segment *segment, uint64_t now_ns)
+{
+    struct net *net = conn->net;
+    if (segment->len > 0)
+        tcp_ack_at_once(conn);
+    else
+        tcp_out_of_window_ack(conn, now_ns);
+    if (tells_of_more(conn, segment))
+        in_ack(conn, segment, now_ns);
+    segment_drop(net, segment, NET_TCP_OUT_OF_WINDOW);
+}
+
 /* RFC 9293 §3.10.7.4: all states with a peer. */
 static void in_synchronised(struct tcp_conn *conn, struct tcp_segment *segment, uint64_t now_ns)
 {
@@ -199,11 +224,7 @@ static void in_synchronised(struct tcp_conn *conn, struct tcp_segment *segment, 
     if (conn->ts_ok && !timestamp_good(conn, segment, now_ns))
         return;
     if (!acceptable(conn, segment)) {
-        if (segment->len > 0)
-            tcp_ack_at_once(conn);
-        else
-            tcp_out_of_window_ack(conn, now_ns);
-        segment_drop(net, segment, NET_TCP_OUT_OF_WINDOW);
+        in_unacceptable(conn, segment, now_ns);
         return;
     }
     if (!segment_has(segment, TCP_ACK)) {

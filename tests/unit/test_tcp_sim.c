@@ -1,6 +1,7 @@
 /* Two stacks over a bad network in virtual time: every octet arrives in order, or the connection
- * ends with a stated reason; nothing is left behind. A failure prints its seed; STARLING_SEED=N
- * runs that one alone, STARLING_SEEDS=N as many as that. */
+ * ends with a stated reason; nothing is left behind, invariants hold after each turn. A failure
+ * prints its seed; STARLING_SEED=N runs that one alone, STARLING_SEEDS=N as many as that,
+ * STARLING_FULL=1 ten thousand. */
 #include "base/prng.h"
 #include "io/impair.h"
 #include "io/net/net.h"
@@ -8,6 +9,7 @@
 #include "io/tcp/tcp.h"
 #include "io/tcp/tcp_check.h"
 #include "tests/support/alloc_trap.h"
+#include "tests/support/path.h"
 #include "tests/support/support.h"
 
 #include <stdlib.h>
@@ -15,7 +17,8 @@
 #define MS 1000000ull
 #define TURN_NS 10000ull
 #define SECOND (1000 * MS)
-#define SEEDS_QUICK 300
+#define SEEDS_QUICK 600
+#define SEEDS_FULL 10000
 #define FRAMES 4096
 #define CHUNKS 256
 #define CHUNK_LEN 4096
@@ -26,10 +29,15 @@
  * the acknowledgments of the other direction. */
 enum story { BULK, HALF_CLOSE, CHAT, ECHO, ABORT, VANISH, STORY_COUNT };
 
+/* What is between them beside loss and the like: a path whose MTU changes, with word of it or without; a peer
+ * whose window shrinks. */
+enum way { PLAIN, LOWER_MTU, BLACK_HOLE, SHRINKING, WAY_COUNT };
+
 struct side {
     struct world *world;
     struct prng prng;
-    struct port *port; /* the impairment */
+    struct port *wire; /* the impairment */
+    struct port *path; /* over it */
     struct net *net;
     struct chunk_pool *chunks;
     struct tcp_conn *conn;
@@ -50,6 +58,10 @@ struct world {
     uint64_t now_ns;
     uint64_t trouble_ns; /* when ABORT or VANISH strikes */
     enum story story;
+    enum way way;
+    uint64_t change_ns; /* when the way changes next */
+    uint32_t changes;   /* to come */
+    struct prng way_prng;
     struct impair_config impairment;
     struct side sides[2]; /* client, server */
 };
@@ -60,6 +72,7 @@ static struct {
     uint64_t value;
 } tally[96];
 static size_t tally_count;
+static uint64_t way_dropped, way_clamped;
 
 static uint8_t octet_at(const struct side *sender, uint32_t at)
 {
@@ -70,8 +83,9 @@ static uint8_t octet_at(const struct side *sender, uint32_t at)
 #define sim_check(world, condition)                                                                \
     do {                                                                                           \
         if (!(condition))                                                                          \
-            fail_msg("seed %lu at %.3f s: %s", (unsigned long)(world)->seed,                       \
-                     (double)(world)->now_ns / 1e9, #condition);                                   \
+            fail_msg("seed %lu at %.3f s: %s: STARLING_SEED=%lu runs it alone",                    \
+                     (unsigned long)(world)->seed, (double)(world)->now_ns / 1e9, #condition,      \
+                     (unsigned long)(world)->seed);                                                \
     } while (0)
 
 static void on_opened(void *ctx, struct tcp_conn *conn)
@@ -182,8 +196,9 @@ static void side_open(struct world *world, uint32_t end, struct port *port, stru
     prng_init(&side->prng, world->seed * 2 + end);
     struct impair_config impairment = world->impairment;
     impairment.seed = world->seed * 2 + end;
-    side->port = impair_open(port, &impairment, &fault);
-    sim_check(world, side->port != NULL);
+    side->wire = impair_open(port, &impairment, &fault);
+    sim_check(world, side->wire != NULL);
+    side->path = path_open(side->wire);
     struct net_config config = { .mtu = mtu,
                                  .seed = { prng_next(prng), prng_next(prng) },
                                  .numa_node = SOCKET_ID_ANY,
@@ -198,7 +213,7 @@ static void side_open(struct world *world, uint32_t end, struct port *port, stru
     *(four ? &config.addr4 : &config.addr6) = addr_at(world, end);
     *(four ? &config.prefix4 : &config.prefix6) = four ? 24 : 64;
     side->piece_max = config.send_len_max < CHUNK_LEN ? config.send_len_max : CHUNK_LEN;
-    side->net = net_create(side->port, &config, world->now_ns, &fault);
+    side->net = net_create(side->path, &config, world->now_ns, &fault);
     sim_check(world, side->net != NULL);
     side->chunks = chunk_pool_create(CHUNKS, CHUNK_LEN, SOCKET_ID_ANY);
     sim_check(world, side->chunks != NULL);
@@ -214,6 +229,10 @@ static void world_open(struct world *world, uint64_t seed)
     world->story = (enum story)prng_below(&prng, STORY_COUNT);
     world->trouble_ns = world->now_ns + prng_below(&prng, 5 * SECOND);
     impairment_draw(world, &prng);
+    world->way = prng_below(&prng, 2) == 0 ? PLAIN : (enum way)prng_below(&prng, WAY_COUNT);
+    world->changes = world->way == PLAIN ? 0 : draw(&prng, 2, 6);
+    world->change_ns = world->way == PLAIN ? UINT64_MAX : world->now_ns;
+    prng_init(&world->way_prng, seed);
     struct fault fault = { "" };
     struct port *ends[2];
     struct port_mem_config config = { .frames = { frames, frames }, .depth = 512 };
@@ -294,9 +313,36 @@ static void trouble(struct world *world)
     }
     if (world->story == VANISH) {
         const struct impair_config nothing = { .loss_ppm = 1000000 };
-        impair_set(world->sides[0].port, &nothing);
-        impair_set(world->sides[1].port, &nothing);
+        impair_set(world->sides[0].wire, &nothing);
+        impair_set(world->sides[1].wire, &nothing);
     }
+}
+
+/* The last change mends all, or leaves a black hole as it is. */
+static void way_change(struct world *world)
+{
+    if (world->change_ns > world->now_ns)
+        return;
+    struct prng *prng = &world->way_prng;
+    struct path_config config = { 0 };
+    world->changes--;
+    world->change_ns = UINT64_MAX;
+    if (world->changes > 0) {
+        world->change_ns = world->now_ns + prng_below(prng, 4 * SECOND);
+        if (world->way == SHRINKING) {
+            static const uint16_t windows[] = { 0, 1, 100, 1000, 8000 };
+            config.window_clamped = true;
+            config.window_max = windows[prng_below(prng, COUNT(windows))];
+        } else {
+            uint16_t least = ip_is_v4(addr_at(world, 0)) ? 576 : 1280;
+            config.mtu = (uint16_t)draw(prng, least, 1500);
+            config.silent = world->way == BLACK_HOLE;
+        }
+    } else if (world->way == BLACK_HOLE && prng_below(prng, 2) == 0) {
+        return;
+    }
+    path_set(world->sides[0].path, &config);
+    path_set(world->sides[1].path, &config);
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b)
@@ -307,12 +353,13 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 static void world_turn(struct world *world)
 {
     trouble(world);
-    uint64_t next = world->trouble_ns;
+    way_change(world);
+    uint64_t next = earlier(world->trouble_ns, world->change_ns);
     bool moved = false;
     for (int end = 0; end < 2; end++) {
         struct side *side = &world->sides[end];
-        uint64_t sent = counter_read(&side->port->counters.tx_frames);
-        impair_step(side->port, world->now_ns);
+        uint64_t sent = counter_read(&side->wire->counters.tx_frames);
+        impair_step(side->wire, world->now_ns);
         alloc_trap_arm();
         moved = net_rx(side->net, world->now_ns) == FRAME_BURST || moved;
         net_timers(side->net, world->now_ns);
@@ -323,9 +370,9 @@ static void world_turn(struct world *world)
         if (wrong != NULL)
             fail_msg("seed %lu at %.3f s, side %d: not so: %s", (unsigned long)world->seed,
                      (double)world->now_ns / 1e9, end, wrong);
-        moved = counter_read(&side->port->counters.tx_frames) != sent || moved;
+        moved = counter_read(&side->wire->counters.tx_frames) != sent || moved;
         next = earlier(next, net_next_ns(side->net));
-        next = earlier(next, impair_next_ns(side->port));
+        next = earlier(next, impair_next_ns(side->wire));
         if (side->resume_ns != 0 && side->resume_ns != UINT64_MAX && side->conn != NULL)
             next = earlier(next, side->resume_ns);
         if (side->conn != NULL && side->opened && !side->full && side->sent < side->goal)
@@ -355,7 +402,7 @@ static uint64_t hits(const char *reason)
 static void tally_add(void *ctx, const char *layer, const char *reason, uint64_t value)
 {
     (void)ctx;
-    if (strcmp(layer, "tcp") != 0)
+    if (strcmp(layer, "tcp") != 0 && strcmp(reason, "too_big") != 0)
         return;
     size_t i = 0;
     while (i < tally_count && strcmp(tally[i].reason, reason) != 0)
@@ -376,7 +423,8 @@ static void judge(struct world *world)
         sim_check(world, server->got == client->goal && client->got == server->goal);
     if (server->closed && server->why == ERR_OK)
         sim_check(world, client->got == server->goal && server->got == client->goal);
-    bool gentle = impairment->loss_ppm <= 50000 && impairment->corrupt_ppm <= 20000;
+    bool gentle = impairment->loss_ppm <= 50000 && impairment->corrupt_ppm <= 20000 &&
+                  world->way != BLACK_HOLE;
     if (world->story != ABORT && world->story != VANISH && gentle) {
         sim_check(world, client->closed && client->why == ERR_OK);
         sim_check(world, server->closed && server->why == ERR_OK);
@@ -396,11 +444,13 @@ static void world_close(struct world *world)
         sim_check(world, net_conn_count(side->net) == 0);
         sim_check(world, chunk_pool_free_count(side->chunks) == CHUNKS);
         net_counters(side->net, tally_add, NULL);
+        way_dropped += path_dropped(side->path);
+        way_clamped += path_clamped(side->path);
         net_destroy(side->net);
         chunk_pool_destroy(side->chunks);
     }
-    port_close(world->sides[0].port);
-    port_close(world->sides[1].port);
+    port_close(world->sides[0].path);
+    port_close(world->sides[1].path);
     sim_check(world, rte_mempool_avail_count(frames) == FRAMES);
 }
 
@@ -430,8 +480,9 @@ static void every_octet_arrives_or_the_end_has_a_reason(void **state)
     assert_non_null(frames);
     const char *one = getenv("STARLING_SEED");
     const char *many = getenv("STARLING_SEEDS");
+    uint64_t seeds = getenv("STARLING_FULL") != NULL ? SEEDS_FULL : SEEDS_QUICK;
     uint64_t first = one != NULL ? strtoull(one, NULL, 10) : 1;
-    uint64_t last = one != NULL ? first : many != NULL ? strtoull(many, NULL, 10) : SEEDS_QUICK;
+    uint64_t last = one != NULL ? first : many != NULL ? strtoull(many, NULL, 10) : seeds;
     for (uint64_t seed = first; seed <= last; seed++)
         run(seed);
     rte_mempool_free(frames);
@@ -439,8 +490,10 @@ static void every_octet_arrives_or_the_end_has_a_reason(void **state)
         "checksum",    "duplicate",    "out_of_order",     "out_of_window", "challenges",
         "retransmits", "rto",          "fast_retransmits", "probes",        "keep_alives",
         "resets_in",   "resets_out",   "timeouts",         "send_ref_full", "rst_blind",
-        "recoveries",  "rto_spurious", "tail_probes",      "dsacks",        "paws"
+        "recoveries",  "rto_spurious", "tail_probes",      "dsacks",        "paws",
+        "too_big"
     };
+    assert_true(one != NULL || (way_dropped > 0 && way_clamped > 0));
     for (size_t i = 0; one == NULL && i < COUNT(wanted); i++)
         if (hits(wanted[i]) == 0)
             fail_msg("%s never happened: the seeds try too little", wanted[i]);

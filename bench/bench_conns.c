@@ -13,6 +13,8 @@
 #define STRANGER_CONNS 100u
 #define STRANGER_PLACES 4096u
 #define TURN_NS 100000u
+#define IDLE_NAME "turn with nothing to do, %u connections"
+#define ASKED_NAME "request and response, %u connections"
 
 static struct crowd crowd;
 static struct prng prng;
@@ -130,18 +132,16 @@ int main(int argc, char **argv)
         fprintf(stderr, "bench-conns: the EAL needs 1,536 MiB of memory\n");
         return 1;
     }
-    char name[80], first[2][80];
-    for (size_t i = 0; i < COUNT(counts); i++) {
-        snprintf(name, sizeof name, "turn with nothing to do, %u connections", counts[i]);
-        if (i == 0)
-            bench_row(strcpy(first[0], name), idle_turn, &counts[i]);
-        else
-            bench_row_against(name, first[0], idle_turn, &counts[i]);
-        snprintf(name, sizeof name, "request and response, %u connections", counts[i]);
-        if (i == 0)
-            bench_row(strcpy(first[1], name), requests, &counts[i]);
-        else
-            bench_row_against(name, first[1], requests, &counts[i]);
+    char idle[80], asked[80], name[80];
+    snprintf(idle, sizeof idle, IDLE_NAME, counts[0]);
+    snprintf(asked, sizeof asked, ASKED_NAME, counts[0]);
+    bench_row(idle, idle_turn, &counts[0]);
+    bench_row(asked, requests, &counts[0]);
+    for (size_t i = 1; i < COUNT(counts); i++) {
+        snprintf(name, sizeof name, IDLE_NAME, counts[i]);
+        bench_row_against(name, idle, idle_turn, &counts[i]);
+        snprintf(name, sizeof name, ASKED_NAME, counts[i]);
+        bench_row_against(name, asked, requests, &counts[i]);
     }
     for (size_t i = 0; i < STRANGER_COUNT; i++) {
         kinds[i] = (enum stranger)i;

@@ -234,11 +234,13 @@ static const struct {
     { "IPv6 for IPv4", PORT_AT("\"2001:db8::1/64\"", ""), "2: ports[0].address:" },
     { "IPv4 for IPv6", PORT_AT("10.0.0.2/24", ",\n   address6: 10.0.0.2/24"),
       "3: ports[0].address6: \"10.0.0.2/24\" is not acceptable; accepted: an IPv6 address with" },
-    { "a group for IPv6", PORT_AT("10.0.0.2/24", ",\n   address6: \"ff02::1/64\"") SOUND_ACCOUNT SOUND_ROUTE,
+    { "a group for IPv6",
+      PORT_AT("10.0.0.2/24", ",\n   address6: \"ff02::1/64\"") SOUND_ACCOUNT SOUND_ROUTE,
       "3: ports[0].address6: is a multicast address" },
     { "loopback", PORT_AT("10.0.0.2/24", ",\n   address6: \"::1/64\"") SOUND_ACCOUNT SOUND_ROUTE,
       "3: ports[0].address6: is no host's address" },
-    { "link-local", PORT_AT("10.0.0.2/24", ",\n   address6: \"fe80::1/64\"") SOUND_ACCOUNT SOUND_ROUTE,
+    { "link-local",
+      PORT_AT("10.0.0.2/24", ",\n   address6: \"fe80::1/64\"") SOUND_ACCOUNT SOUND_ROUTE,
       "3: ports[0].address6: is link-local, of which the port has its own" },
     { "gateway6 elsewhere",
       PORT_AT("10.0.0.2/24", ",\n   address6: \"2001:db8::1/64\", gateway6: \"2001:db8:1::1\"")
@@ -249,11 +251,12 @@ static const struct {
       "3: ports[0].gateway6: is not on the port's own link" },
     { "address6 twice",
       "ports:\n- {name: p0, device: d, address: none, address6: \"2001:db8::1/64\"}\n"
-      "- {name: p1, device: d, address: none,\n   address6: \"2001:db8::1/64\"}\n"
-      SMSC_AT("\"2001:db8::2\"") SOUND_ROUTE,
+      "- {name: p1, device: d, address: none,\n   address6: \"2001:db8::1/64\"}\n" SMSC_AT(
+          "\"2001:db8::2\"") SOUND_ROUTE,
       "4: ports[1].address6: is already that of ports[0]" },
     { "MTU below IPv6's",
-      PORT_AT("10.0.0.2/24", ", address6: \"2001:db8::1/64\",\n   mtu: 1279") SOUND_ACCOUNT SOUND_ROUTE,
+      PORT_AT("10.0.0.2/24", ", address6: \"2001:db8::1/64\",\n   mtu: 1279")
+          SOUND_ACCOUNT SOUND_ROUTE,
       "3: ports[0].mtu: is less than IPv6 needs; accepted: at least 1280" },
     { "VLAN 4095", PORT_AT("10.0.0.2/24", ",\n   vlan: 4095"), "3: ports[0].vlan:" },
     { "SMSC of a family that the port lacks", SOUND_PORT SMSC_AT("\"2001:db8::2\"") SOUND_ROUTE,
@@ -324,8 +327,8 @@ static void addresses_that_work_are_taken(void **state)
         PORT_AT("none", ", address6: \"2001:db8::1/64\"") SMSC_AT("\"2001:db8::2\"") SOUND_ROUTE,
         PORT_AT("10.0.0.2/24", ", address6: \"2001:db8::1/127\", gateway6: \"fe80::1\", vlan: 4094")
             SMSC_AT("\"2001:db8::2\"") SOUND_ROUTE,
-        PORT_AT("10.0.0.2/24", ", address6: \"2001:db8::1/63\"")
-            SMSC_AT("\"2001:db8:0:1::2\"") SOUND_ROUTE,
+        PORT_AT("10.0.0.2/24", ", address6: \"2001:db8::1/63\"") SMSC_AT("\"2001:db8:0:1::2\"")
+            SOUND_ROUTE,
     };
     for (size_t i = 0; i < COUNT(sound); i++) {
         struct config *config = NULL;

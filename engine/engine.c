@@ -110,10 +110,17 @@ static enum err eal_start(const struct config *config, struct fault *fault)
     topology_eal_args(config, &args);
     if (rte_eal_init(args.count, args.argv) >= 0)
         return ERR_OK;
-    fault_set(fault,
-              "DPDK's EAL did not start (%s): see its lines above; without hugepages set "
-              "memory.hugepages: false, or reserve them: sysctl vm.nr_hugepages=%u",
-              rte_strerror(rte_errno), config->memory.size_mb / 2);
+    const char *why = rte_strerror(rte_errno);
+    if (config->memory.hugepages)
+        fault_set(fault,
+                  "DPDK's EAL did not start (%s): see its lines above; without hugepages set "
+                  "memory.hugepages: false, or reserve them: sysctl vm.nr_hugepages=%u",
+                  why, config->memory.size_mb / 2);
+    else
+        fault_set(fault,
+                  "DPDK's EAL did not start (%s): see its lines above; it asked for memory.size = "
+                  "%u MB: starling check compares that with the machine's",
+                  why, config->memory.size_mb);
     return ERR_IO;
 }
 

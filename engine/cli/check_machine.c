@@ -3,6 +3,7 @@
 
 #include "crypto/lanes.h"
 #include "engine/clock.h"
+#include "engine/worker.h"
 
 #include <inttypes.h>
 #include <sched.h>
@@ -167,6 +168,42 @@ static void check_hugepages(struct findings *findings, const struct config *conf
     }
 }
 
+/* What the settings ask for against what is there. With hugepages their number was looked at. */
+static void check_memory(struct findings *findings, const struct config *config)
+{
+    uint64_t machine_mb = (uint64_t)meminfo("MemTotal") >> 10;
+    uint64_t size_mb = config->memory.size_mb;
+    uint64_t devices_mb = (uint64_t)config->devices_max * DEVICE_OCTETS >> 20;
+    uint64_t lines_mb = (uint64_t)config->cores.worker_count * config->jobs.waiting_max *
+                            (sizeof(struct waiting) + sizeof(struct session)) >>
+                        20;
+    uint32_t before = findings->count;
+    if (size_mb > machine_mb) {
+        finding_add(findings, FINDING_ERROR, "memory.size", "the engine would not start",
+                    "%" PRIu64 " MB, the machine has %" PRIu64 " MB", size_mb, machine_mb);
+        finding_fix(findings, "set memory.size: %" PRIu64 "M or less", machine_mb / 2);
+    } else if (size_mb + devices_mb > machine_mb) {
+        finding_add(findings, FINDING_WARNING, "devices_max",
+                    "devices beyond the memory are refused, or others are pushed out of it",
+                    "so many devices take %" PRIu64 " MB beside memory.size = %" PRIu64
+                    " MB, the machine has %" PRIu64 " MB",
+                    devices_mb, size_mb, machine_mb);
+        finding_fix(findings, "set devices_max: %" PRIu64 " or less",
+                    ((machine_mb - size_mb) << 20) / DEVICE_OCTETS);
+    }
+    if (lines_mb > size_mb) {
+        finding_add(findings, FINDING_ERROR, "jobs.waiting_max", "the engine would not start",
+                    "so many waiting jobs take %" PRIu64 " MB of memory.size = %" PRIu64 " MB",
+                    lines_mb, size_mb);
+        finding_fix(findings, "set memory.size: %" PRIu64 "M, or lower jobs.waiting_max",
+                    2 * lines_mb);
+    }
+    if (findings->count == before)
+        finding_add(findings, FINDING_FINE, "memory", "",
+                    "%" PRIu64 " MB and %" PRIu64 " MB of devices, of %" PRIu64 " MB", size_mb,
+                    devices_mb, machine_mb);
+}
+
 static void check_limits(struct findings *findings, const struct config *config)
 {
     struct rlimit limit;
@@ -226,6 +263,8 @@ void check_machine(struct findings *findings, const struct config *config)
     if (config != NULL)
         check_cores(findings, config);
     check_hugepages(findings, config);
+    if (config != NULL)
+        check_memory(findings, config);
     check_limits(findings, config);
     check_bpf(findings, config);
     check_clock(findings);

@@ -84,7 +84,7 @@ class Check(Place):
 
     def test_data_directory(self):
         (self.at / "data").chmod(0o755)
-        self.assertEqual(self.found("data_dir", "0755", "chmod 0700"), "warning")
+        self.assertEqual(self.found("data_dir", "0755", "chmod 0700"), "error")
         (self.at / "data").rmdir()
         self.assertEqual(self.found("data_dir", "No such file", "install -d -m 0700"), "error")
         self.write("data", "")
@@ -110,6 +110,29 @@ class Check(Place):
         self.write("password", "longerthan8")
         self.assertEqual(self.found("account a0", "11 characters; accepted: 1 to 8"), "error")
         self.assertNotIn("longerthan8", json.dumps(self.check()))
+
+    def test_two_clients_with_one_token(self):
+        self.write("other", "t" * 32 + "\n")
+        clients = f"{{name: c0, token_file: {self.at}/token}}"
+        text = (self.at / "starling.yaml").read_text()
+        self.write("starling.yaml", text.replace(
+            clients, clients + f", {{name: c1, token_file: {self.at}/other}}"))
+        self.assertEqual(self.found("client c1", "client c0", "openssl rand"), "error")
+        self.assertNotIn("t" * 32, json.dumps(self.check()))
+        self.write("other", "u" * 32 + "\n")
+        self.assertEqual([f for f in self.check() if f["level"] == "error"], [])
+
+    def test_memory_beyond_the_machine(self):
+        text = (self.at / "starling.yaml").read_text()
+        huge = text.replace("hugepages: false", "hugepages: false, size: 900G")
+        self.write("starling.yaml", huge)
+        self.assertEqual(self.found("memory.size", "921600 MB", "set memory.size"), "error")
+        self.write("starling.yaml", text.replace("devices_max: 100", "devices_max: 100000000"))
+        kib = int(pathlib.Path("/proc/meminfo").read_text().split()[1])
+        if kib < 24000000:
+            self.assertEqual(self.found("devices_max", "set devices_max"), "warning")
+        self.write("starling.yaml", text + "jobs: {waiting_max: 100000000}\n")
+        self.assertEqual(self.found("jobs.waiting_max", "memory.size"), "error")
 
     def test_devices(self):
         self.configure(device="net_af_packet0,iface=nosuchif0")

@@ -19,19 +19,20 @@
 /* Where answers to operations go: api_answer, or a test's own. */
 typedef void control_answer(void *ctx, uint64_t cookie, enum err err, uint64_t id);
 
+/* Name, what is counted. */
 #define CONTROL_COUNTERS(X)                                                                        \
-    X(jobs_accepted)                                                                               \
-    X(jobs_repeated) /* the client's idempotency key named an earlier one */                       \
-    X(jobs_refused)                                                                                \
-    X(devices_put)                                                                                 \
-    X(devices_removed)                                                                             \
-    X(msisdn_moved) /* the newest enabled profile took another device's number */                  \
-    X(cancels)                                                                                     \
-    X(uplinks_replayed)                                                                            \
-    X(commands_resumed)
+    X(jobs_accepted, "Jobs accepted: durable and answered so.")                                    \
+    X(jobs_repeated, "Jobs not accepted again: the idempotency key named an earlier one.")         \
+    X(jobs_refused, "Jobs refused, whatever the reason.")                                                \
+    X(devices_put, "Devices registered or updated.")                                               \
+    X(devices_removed, "Devices removed.")                                                         \
+    X(msisdn_moved, "Numbers that an enabled profile took over from another device.")              \
+    X(cancels, "Cancellations asked for.")                                                         \
+    X(uplinks_replayed, "Messages from devices read again from the store at start.")               \
+    X(commands_resumed, "Commands in flight taken up again at start.")
 
 struct control_counters {
-#define CONTROL_COUNTER(name) struct counter name;
+#define CONTROL_COUNTER(name, help) struct counter name;
     CONTROL_COUNTERS(CONTROL_COUNTER)
 #undef CONTROL_COUNTER
 };

@@ -19,15 +19,17 @@
 
 #include <stdatomic.h>
 
+/* Name, what is counted. */
 #define EDGE_COUNTERS(X)                                                                           \
-    X(submits)  /* short messages handed to SMPP */                                                \
-    X(requeued) /* throttled, timed out or cut off: sent again as they are */                      \
-    X(uplinks)  /* messages towards workers */                                                     \
-    X(receipts)                                                                                    \
-    X(uplinks_refused) /* no room: ESME_RX_T_APPN, the SMSC delivers again */
+    X(submits, "Short messages handed to SMPP.")                                                   \
+    X(requeued, "Short messages sent again as they are: throttled, timed out or cut off.")         \
+    X(uplinks, "Messages from devices, handed to their workers and to the store.")                 \
+    X(receipts, "Delivery receipts handed to workers.")                                            \
+    X(uplinks_refused,                                                                             \
+      "Deliveries answered ESME_RX_T_APPN for want of room: the SMSC brings them again.")
 
 struct edge_counters {
-#define EDGE_COUNTER(name) struct counter name;
+#define EDGE_COUNTER(name, help) struct counter name;
     EDGE_COUNTERS(EDGE_COUNTER)
 #undef EDGE_COUNTER
 };

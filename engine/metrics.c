@@ -79,9 +79,9 @@ static void drops(struct out out, const struct topology *t)
 static void workers(struct out out, const struct topology *t)
 {
     out.type = "counter";
-    out.help = "Counters of the worker cores (engine/worker.h).";
-#define WORKER_COUNTER(field)                                                                      \
+#define WORKER_COUNTER(field, text)                                                                \
     out.name = "starling_worker_" #field "_total";                                                 \
+    out.help = (text);                                                                             \
     for (uint32_t w = 0; w < t->worker_count; w++)                                                 \
         sample(&out, (double)counter_read(&t->workers[w]->counters.field), "worker=\"%u\"", w);
     WORKER_COUNTERS(WORKER_COUNTER)
@@ -162,9 +162,9 @@ static void elapsed(struct out out, const struct topology *t)
 static void edges(struct out out, const struct topology *t)
 {
     out.type = "counter";
-    out.help = "Counters of the edge cores (engine/edge.h).";
-#define EDGE_COUNTER(field)                                                                        \
+#define EDGE_COUNTER(field, text)                                                                  \
     out.name = "starling_edge_" #field "_total";                                                   \
+    out.help = (text);                                                                             \
     for (uint32_t e = 0; e < t->edge_count; e++)                                                   \
         sample(&out, (double)counter_read(&t->edges[e]->counters.field), "edge=\"%u\"", e);
     EDGE_COUNTERS(EDGE_COUNTER)
@@ -179,9 +179,9 @@ static void edges(struct out out, const struct topology *t)
 static void sessions(struct out out, const struct topology *t)
 {
     out.type = "counter";
-    out.help = "SMPP sessions (io/smpp/smpp_session.h).";
-#define SMPP_COUNTER(field)                                                                        \
+#define SMPP_COUNTER(field, text)                                                                  \
     out.name = "starling_smpp_" #field "_total";                                                   \
+    out.help = (text);                                                                             \
     for (uint32_t e = 0; e < t->edge_count; e++)                                                   \
         for (uint32_t s = 0; s < t->edges[e]->smsc_count; s++) {                                   \
             const struct smsc *smsc = &t->edges[e]->smscs[s];                                      \
@@ -198,9 +198,9 @@ static void sessions(struct out out, const struct topology *t)
 static void concat(struct out out, const struct topology *t)
 {
     out.type = "counter";
-    out.help = "Reassembly of concatenated messages (io/sms/sms_concat.h).";
-#define SMS_COUNTER(field)                                                                         \
+#define SMS_COUNTER(field, text)                                                                   \
     out.name = "starling_concat_" #field "_total";                                                 \
+    out.help = (text);                                                                             \
     for (uint32_t w = 0; w < t->worker_count; w++)                                                 \
         sample(&out, (double)counter_read(&sms_concat_counters(t->workers[w]->concat)->field),     \
                "worker=\"%u\"", w);
@@ -224,7 +224,7 @@ static void ports(struct out out, const struct topology *t)
 {
     out.type = "counter";
     out.name = "starling_net_total";
-    out.help = "Frames and segments by port, layer and what became of them (io/net).";
+    out.help = "Frames and segments by port, layer and what became of them.";
     for (uint32_t e = 0; e < t->edge_count; e++)
         for (uint32_t p = 0; p < t->edges[e]->port_count; p++) {
             const struct edge_port *port = &t->edges[e]->ports[p];
@@ -236,14 +236,14 @@ static void ports(struct out out, const struct topology *t)
 static void control_side(struct out out, const struct topology *t)
 {
     out.type = "counter";
-    out.help = "Counters of the control thread (engine/control.h).";
-#define CONTROL_COUNTER(field)                                                                     \
+#define CONTROL_COUNTER(field, text)                                                               \
     out.name = "starling_control_" #field "_total";                                                \
+    out.help = (text);                                                                             \
     sample(&out, (double)counter_read(&t->control.counters.field), "%s", "");
     CONTROL_COUNTERS(CONTROL_COUNTER)
 #undef CONTROL_COUNTER
     out.name = "starling_store_total";
-    out.help = "The store thread (engine/store/store_thread.h).";
+    out.help = "What the store thread did, by event.";
     for (int f = 0; f < STORE_KEPT; f++)
         sample(&out, (double)store_thread_figure(t->store_thread, (enum store_figure)f),
                "event=\"%s\"", store_figure_label((enum store_figure)f));

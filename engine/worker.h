@@ -152,28 +152,35 @@ struct downlink_item {
     uint8_t packet[RECORD_PACKET_MAX];
 };
 
+/* Name, what is counted. */
 #define WORKER_COUNTERS(X)                                                                         \
-    X(jobs_admitted)                                                                               \
-    X(jobs_executed)                                                                               \
-    X(jobs_failed)                                                                                 \
-    X(jobs_unconfirmed)                                                                            \
-    X(jobs_expired)                                                                                \
-    X(jobs_cancelled)                                                                              \
-    X(commands_sealed)                                                                             \
-    X(commands_repeated)                                                                           \
-    X(segments_sent)                                                                               \
-    X(pors_verified)                                                                               \
-    X(pors_real_udhl) /* verified only with the real UDHL (TS 31.115 reading) */                   \
-    X(pors_untrusted) /* without the security asked for: a hint, never an end */                   \
-    X(receipts_matched)                                                                            \
-    X(delivered_no_answer) /* a positive receipt and no PoR: key or counter fault? */              \
-    X(parts_left_logged)   /* no room to forget them: the next start does */                       \
-    X(counter_raised)                                                                              \
-    X(counters_out_of_step) /* exact ones: the card waits for a number that went by; operator! */  \
-    X(counter_wait)         /* held back for want of a counter block */
+    X(jobs_admitted, "Jobs that came from the control thread to wait for their turn.")             \
+    X(jobs_executed,                                                                               \
+      "Jobs that ended executed: a verified answer says that the card ran the script.")            \
+    X(jobs_failed,                                                                                 \
+      "Jobs that ended failed: a verified answer says so, or they could not be sent.")             \
+    X(jobs_unconfirmed, "Jobs that ended unconfirmed: they may have run. Audit the device.")       \
+    X(jobs_expired, "Jobs whose time ended before anything left.")                                 \
+    X(jobs_cancelled, "Jobs withdrawn before anything left.")                                      \
+    X(commands_sealed, "Command packets sealed under a counter of their own.")                     \
+    X(commands_repeated, "Commands sent again, as the identical octets.")                          \
+    X(segments_sent, "Short messages handed to the edge.")                                         \
+    X(pors_verified, "Response packets that verified and answer the command in flight.")           \
+    X(pors_real_udhl,                                                                              \
+      "Of those verified, the ones whose CC covers the real UDHL (a reading of TS 31.115).")       \
+    X(pors_untrusted,                                                                              \
+      "Response packets without the security that was asked for: none ends a job.")                \
+    X(receipts_matched, "Delivery receipts matched to a short message of a command in flight.")    \
+    X(delivered_no_answer, "Positive receipts without a response packet: a key or counter fault?") \
+    X(parts_left_logged,                                                                           \
+      "Parts of messages that are forgotten at the next start only, for want of room.")            \
+    X(counter_raised, "Key sets whose base counter was raised: the card was ahead of us.")         \
+    X(counters_out_of_step,                                                                        \
+      "Key sets given up: the card waits for a counter that went by. For the operator.")           \
+    X(counter_wait, "Times a command was held back for want of a counter block.")
 
 struct worker_counters {
-#define WORKER_COUNTER(name) struct counter name;
+#define WORKER_COUNTER(name, help) struct counter name;
     WORKER_COUNTERS(WORKER_COUNTER)
 #undef WORKER_COUNTER
 };

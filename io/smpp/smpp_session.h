@@ -69,38 +69,39 @@ struct smpp_events {
     void (*ended)(void *ctx, enum err why, bool config_fault);
 };
 
+/* Name, what is counted. */
 #define SMPP_SESSION_COUNTERS(X)                                                                   \
-    X(binds)         /* bind_resp with status 0 */                                                 \
-    X(binds_refused) /* any other */                                                               \
-    X(submits)       /* requests written */                                                        \
-    X(submits_ok)    /* answers by class, in the order of enum smpp_class */                       \
-    X(submits_retry)                                                                               \
-    X(submits_throttled)                                                                           \
-    X(submits_permanent)                                                                           \
-    X(submits_rebind)                                                                              \
-    X(submits_config)                                                                              \
-    X(submits_bug)                                                                                 \
-    X(submits_timeout)    /* no answer in time */                                                  \
-    X(submits_lost)       /* open when the session ended */                                        \
-    X(late_answers)       /* for a sequence that is not open */                                    \
-    X(nacks)              /* generic_nack received */                                              \
-    X(delivers)           /* accepted */                                                           \
-    X(delivers_refused)   /* no room: ESME_RX_T_APPN */                                            \
-    X(delivers_malformed) /* ESME_RX_P_APPN */                                                     \
-    X(answers_lost)       /* answers that came after the session they belong to */                 \
-    X(malformed)          /* other bodies that make no sense */                                    \
-    X(unexpected)         /* PDUs that may not come in this state */                               \
-    X(unknown_pdus)       /* nacked with ESME_RINVCMDID */                                         \
-    X(enquiries)          /* sent */                                                               \
-    X(enquiries_answered) /* the peer's */                                                         \
-    X(enquiries_missed)   /* unanswered, but other answers came meanwhile */                       \
-    X(alerts)             /* alert_notification, outbind: ignored */                               \
-    X(unbinds)            /* received */                                                           \
-    X(ends_timeout)       /* bind, enquire_link or unbind unanswered */                            \
-    X(ends_framing)       /* command_length out of range */
+    X(binds, "Binds accepted by the SMSC.")                                                        \
+    X(binds_refused, "Binds refused by the SMSC.")                                                 \
+    X(submits, "submit_sm written.")                                                               \
+    X(submits_ok, "submit_sm accepted.")                                                           \
+    X(submits_retry, "submit_sm refused for now, to be tried later.")                              \
+    X(submits_throttled, "submit_sm refused with ESME_RTHROTTLED or ESME_RMSGQFUL.")               \
+    X(submits_permanent, "submit_sm refused for good.")                                            \
+    X(submits_rebind, "submit_sm refused with a status that asks for another bind.")               \
+    X(submits_config, "submit_sm refused with a status that points to our configuration.")         \
+    X(submits_bug, "submit_sm refused with a status that points to a fault of ours.")              \
+    X(submits_timeout, "submit_sm not answered in time.")                                          \
+    X(submits_lost, "submit_sm unanswered when the session ended.")                                \
+    X(late_answers, "Answers to no open request.")                                                 \
+    X(nacks, "generic_nack received.")                                                             \
+    X(delivers, "deliver_sm accepted.")                                                            \
+    X(delivers_refused, "deliver_sm answered ESME_RX_T_APPN for want of room.")                    \
+    X(delivers_malformed, "deliver_sm answered ESME_RX_P_APPN: malformed.")                        \
+    X(answers_lost, "Answers of ours that came after the session they belong to.")                 \
+    X(malformed, "Other PDUs whose body makes no sense.")                                          \
+    X(unexpected, "PDUs that may not come in this state.")                                         \
+    X(unknown_pdus, "PDUs of an unknown command_id, answered with ESME_RINVCMDID.")                \
+    X(enquiries, "enquire_link sent.")                                                             \
+    X(enquiries_answered, "enquire_link of the SMSC answered.")                                    \
+    X(enquiries_missed, "enquire_link unanswered while other answers came.")                       \
+    X(alerts, "alert_notification and outbind, which are ignored.")                                \
+    X(unbinds, "unbind received.")                                                                 \
+    X(ends_timeout, "Sessions ended: bind, enquire_link or unbind unanswered.")                    \
+    X(ends_framing, "Sessions ended: command_length out of range.")
 
 struct smpp_session_counters {
-#define SMPP_COUNTER(name) struct counter name;
+#define SMPP_COUNTER(name, help) struct counter name;
     SMPP_SESSION_COUNTERS(SMPP_COUNTER)
 #undef SMPP_COUNTER
 };

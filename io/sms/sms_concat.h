@@ -72,22 +72,23 @@ enum sms_concat_outcome {
  * length (ERR_LENGTH) or are no packet (ERR_IDENTIFIER). Never the tag of the part being added. */
 typedef void sms_concat_left(void *ctx, const uint64_t *tags, size_t count, enum err why);
 
+/* Name, what is counted. */
 #define SMS_CONCAT_COUNTERS(X)                                                                     \
-    X(parts)       /* given */                                                                     \
-    X(wholes)      /* joined */                                                                    \
-    X(repeated)    /* same index, same octets */                                                   \
-    X(conflicting) /* same index, other octets: the first is kept */                               \
-    X(index)       /* index 0, index over total, total 0 */                                        \
-    X(misplaced)   /* 70 or 71 elsewhere than in the first */                                      \
-    X(oversized)   /* more octets or more parts than configured */                                 \
-    X(superseded)  /* sets: another total under a live key */                                      \
-    X(length)      /* sets: complete, but CPL or RPL is not what follows */                        \
-    X(not_ours)    /* sets: complete or first part there, and no packet */                         \
-    X(expired)     /* sets: too old */                                                             \
-    X(evicted)     /* sets: oldest out for want of room */
+    X(parts, "Parts of concatenated messages received.")                                           \
+    X(wholes, "Concatenated messages joined.")                                                     \
+    X(repeated, "Parts received before with the same octets.")                                     \
+    X(conflicting, "Parts received before with other octets: the first is kept.")                  \
+    X(index, "Parts with index 0, an index over the total, or a total of 0.")                      \
+    X(misplaced, "Parts other than the first with a 70 or 71 element.")                            \
+    X(oversized, "Parts over the octets or parts a message may have.")                             \
+    X(superseded, "Incomplete messages dropped: another total came under their reference.")        \
+    X(length, "Whole messages dropped: CPL or RPL is not what follows.")                           \
+    X(not_ours, "Messages dropped: no packet.")                                                    \
+    X(expired, "Incomplete messages dropped: too old.")                                            \
+    X(evicted, "Incomplete messages dropped: the oldest go for want of room.")
 
 struct sms_concat_counters {
-#define SMS_COUNTER(name) struct counter name;
+#define SMS_COUNTER(name, help) struct counter name;
     SMS_CONCAT_COUNTERS(SMS_COUNTER)
 #undef SMS_COUNTER
 };

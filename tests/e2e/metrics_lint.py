@@ -6,6 +6,7 @@ import sys
 
 NAME = r"[a-z_][a-z0-9_]*"
 SAMPLE = re.compile(rf'({NAME})(?:\{{((?:{NAME}="[^"\\\n]*",?)*)\}})? (-?[0-9.e+-]+|\+Inf|NaN)$')
+SOURCE = re.compile(r"\.[ch]\b|\b(base|crypto|engine|io)/")
 OF_TYPE = {"summary": ("", "_sum", "_count"), "histogram": ("_bucket", "_sum", "_count")}
 
 
@@ -20,6 +21,8 @@ def objections(text):
                 yield f"{number}: {family} has a second HELP, or its samples are not together"
             if not line.split(" ", 3)[3:]:
                 yield f"{number}: {family} has no text of help"
+            if SOURCE.search(line):
+                yield f"{number}: the help of {family} sends its reader to the source"
             helped.add(family)
         elif line.startswith("# TYPE "):
             _, _, name, kind = line.split(" ")

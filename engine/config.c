@@ -15,9 +15,13 @@
 
 #define PATH_CAP 96
 #define ACCEPTS_CAP 256
+#define FILE_MAX (1u << 20)
+#define DEPTH_MAX 32u /* settings have five */
 
 struct load {
     const char *file;
+    unsigned char *text;
+    size_t len;
     yaml_document_t document;
     struct fault *fault;
 };
@@ -243,17 +247,63 @@ static enum err read_section(struct load *load, const struct place *place)
     return err;
 }
 
-static enum err load_document(struct load *load)
+/* The whole file, as long as it is none that only looks like settings. */
+static enum err read_file(struct load *load)
 {
     FILE *file = fopen(load->file, "rb");
-    yaml_parser_t parser;
     if (file == NULL) {
         fault_set(load->fault, "%s: cannot be read: %s", load->file, strerror(errno));
         return ERR_IO;
     }
-    int sound = yaml_parser_initialize(&parser);
+    load->text = malloc(FILE_MAX + 1);
+    ASSERT(load->text != NULL);
+    load->len = fread(load->text, 1, FILE_MAX + 1, file);
+    enum err err = ERR_OK;
+    if (ferror(file) != 0) {
+        fault_set(load->fault, "%s: cannot be read: %s", load->file, strerror(errno));
+        err = ERR_IO;
+    } else if (load->len > FILE_MAX) {
+        fault_set(load->fault, "%s: is too long; accepted: at most %u octets", load->file,
+                  FILE_MAX);
+        err = ERR_RANGE;
+    }
+    fclose(file);
+    return err;
+}
+
+static void parser_begin(const struct load *load, yaml_parser_t *parser)
+{
+    int sound = yaml_parser_initialize(parser);
     ASSERT(sound);
-    yaml_parser_set_input_file(&parser, file);
+    yaml_parser_set_input_string(parser, load->text, load->len);
+}
+
+/* libyaml's time to make a document grows with the square of its depth: seconds for some 10,000
+ * brackets. What is no YAML is told with the document. */
+static enum err check_depth(const struct load *load)
+{
+    yaml_parser_t parser;
+    yaml_event_t event;
+    parser_begin(load, &parser);
+    uint32_t depth = 0;
+    bool at_end = false;
+    while (!at_end && depth <= DEPTH_MAX && yaml_parser_parse(&parser, &event)) {
+        at_end = event.type == YAML_STREAM_END_EVENT;
+        depth += event.type == YAML_MAPPING_START_EVENT || event.type == YAML_SEQUENCE_START_EVENT;
+        depth -= event.type == YAML_MAPPING_END_EVENT || event.type == YAML_SEQUENCE_END_EVENT;
+        if (depth > DEPTH_MAX)
+            fault_set(load->fault, "%s:%zu: is nested too deeply; accepted: at most %u levels",
+                      load->file, event.start_mark.line + 1, DEPTH_MAX);
+        yaml_event_delete(&event);
+    }
+    yaml_parser_delete(&parser);
+    return depth > DEPTH_MAX ? ERR_RANGE : ERR_OK;
+}
+
+static enum err load_document(struct load *load)
+{
+    yaml_parser_t parser;
+    parser_begin(load, &parser);
     enum err err = ERR_OK;
     if (!yaml_parser_load(&parser, &load->document)) {
         fault_set(load->fault, "%s:%zu: is not YAML: %s%s%s", load->file,
@@ -262,14 +312,18 @@ static enum err load_document(struct load *load)
         err = ERR_MALFORMED;
     }
     yaml_parser_delete(&parser);
-    fclose(file);
     return err;
 }
 
 enum err config_load(const char *path, struct config **out, struct fault *fault)
 {
     struct load load = { .file = path, .fault = fault };
-    enum err err = load_document(&load);
+    enum err err = read_file(&load);
+    if (err == ERR_OK)
+        err = check_depth(&load);
+    if (err == ERR_OK)
+        err = load_document(&load);
+    free(load.text);
     if (err != ERR_OK)
         return err;
 

@@ -379,6 +379,24 @@ static void truncations_end_in_an_answer(void **state)
     }
 }
 
+/* 50,000 brackets took libyaml more than ten seconds. */
+static void what_is_too_deep_or_too_long_is_refused_unread(void **state)
+{
+    (void)state;
+    static char text[(2u << 20) + 1];
+    struct config *config = NULL;
+    struct fault fault = { "" };
+    memset(text, '[', 50000);
+    assert_int_equal(load(text, &config, &fault), ERR_RANGE);
+    assert_non_null(strstr(fault.text, ":1: is nested too deeply; accepted: at most 32 levels"));
+    memset(text, '\n', sizeof text - 1);
+    memcpy(text + sizeof text - 1 - strlen(SOUND), SOUND, strlen(SOUND));
+    fault.text[0] = '\0';
+    assert_int_equal(load(text, &config, &fault), ERR_RANGE);
+    assert_non_null(strstr(fault.text, "is too long; accepted: at most 1048576 octets"));
+    assert_null(config);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -390,6 +408,7 @@ int main(void)
         cmocka_unit_test(addresses_that_work_are_taken),
         cmocka_unit_test(missing_file_is_an_io_error),
         cmocka_unit_test(truncations_end_in_an_answer),
+        cmocka_unit_test(what_is_too_deep_or_too_long_is_refused_unread),
     };
     return cmocka_run_group_tests(tests, make_file, remove_file);
 }

@@ -65,7 +65,8 @@ static bool results_collect(struct worker *worker)
     for (uint32_t i = 0; i < count; i++) {
         if (msgs[i]->kind == MSG_KEYSET)
             keyset_durable(worker, msgs[i]);
-        else if (msgs[i]->kind == MSG_RESULT && msgs[i]->err != ERR_OK)
+        else if ((msgs[i]->kind == MSG_RESULT || msgs[i]->kind == MSG_ATTEMPT) &&
+                 msgs[i]->err != ERR_OK)
             core_drop(&worker->core, STAGE_COMMIT, (enum err)msgs[i]->err);
         channel_untake(worker->results, msgs[i]);
     }

@@ -230,6 +230,10 @@ static enum err attempt(struct store_txn *txn, const struct msg *msg)
     enum err err = record_attempt_read(msg_body(msg), &record);
     if (err != ERR_OK)
         return err;
+    struct span job;
+    err = get_u64(txn, TABLE_JOBS, record.job_id, &job);
+    if (err == ERR_UNKNOWN) /* trimmed meanwhile: nothing would ever remove it */
+        return err;
     struct table_key key = key_attempt(record.job_id, record.attempt, record.part);
     return table_put(txn, TABLE_ATTEMPTS, table_key_span(&key), msg_body(msg));
 }

@@ -104,6 +104,7 @@ enum err block_take(struct store_txn *txn, uint32_t slot, uint64_t now_ms, bool 
         err = block_next(last.known ? &last.block : NULL, now_ms, accept_clock, &next);
         if (err != ERR_OK)
             return err;
+        ASSERT(!last.known || next > last.block); /* a block is never given twice */
         last.known = true;
         last.block = next;
         err = log_create_once(txn, slot, next);

@@ -270,9 +270,20 @@ static enum err count_attempts(void *arg, const struct record_attempt *attempt)
     return ERR_OK;
 }
 
+static uint8_t tell_attempt(const struct record_attempt *attempt)
+{
+    struct msg *msg = take(rig.worker, MSG_ATTEMPT);
+    struct writer w = msg_writer(msg);
+    record_attempt_write(&w, attempt);
+    assert_int_equal(msg_written(msg, &w), ERR_OK);
+    return ask(rig.worker, msg).err;
+}
+
 static void attempts_are_kept_by_job_number_and_part(void **state)
 {
     (void)state;
+    for (uint64_t id = 1; id <= 2; id++)
+        assert_int_equal(put_job(id, ""), id);
     for (unsigned i = 0; i < 6; i++) {
         struct record_attempt attempt = { .job_id = 1 + i / 4,
                                           .attempt = (uint8_t)(1 + i / 2 % 2),
@@ -280,11 +291,7 @@ static void attempts_are_kept_by_job_number_and_part(void **state)
                                           .part_count = 2 };
         for (uint8_t said = 0; said < 2; said++) { /* the submission, then its receipt */
             attempt.state = said;
-            struct msg *msg = take(rig.worker, MSG_ATTEMPT);
-            struct writer w = msg_writer(msg);
-            record_attempt_write(&w, &attempt);
-            assert_int_equal(msg_written(msg, &w), ERR_OK);
-            assert_int_equal(ask(rig.worker, msg).err, ERR_OK);
+            assert_int_equal(tell_attempt(&attempt), ERR_OK);
         }
     }
     assert_int_equal(rows(TABLE_ATTEMPTS), 6);
@@ -510,11 +517,7 @@ static void results_too_old_are_trimmed_with_all_that_belongs_to_them(void **sta
     for (unsigned i = 0; i < 20; i++) {
         uint64_t id = put_job(i, i % 2 == 0 ? (char[]){ (char)('a' + i), 0 } : "");
         struct record_attempt attempt = { .job_id = id, .attempt = 1, .part_count = 1 };
-        struct msg *msg = take(rig.worker, MSG_ATTEMPT);
-        struct writer w = msg_writer(msg);
-        record_attempt_write(&w, &attempt);
-        assert_int_equal(msg_written(msg, &w), ERR_OK);
-        assert_int_equal(ask(rig.worker, msg).err, ERR_OK);
+        assert_int_equal(tell_attempt(&attempt), ERR_OK);
         struct record_result result = rig_result(id, JOB_EXECUTED, rig.now_ms + i * 1000);
         assert_int_equal(ask(rig.worker, result_msg(&result)).err, ERR_OK);
     }
@@ -531,6 +534,9 @@ static void results_too_old_are_trimmed_with_all_that_belongs_to_them(void **sta
     assert_int_equal(rows(TABLE_OUTCOMES) + rows(TABLE_LOGS) + rows(TABLE_ATTEMPTS), 0);
     assert_int_equal(rows(TABLE_JOBS), 1);
     assert_int_equal(rows(TABLE_IDEM), 0);
+    struct record_attempt late = { .job_id = 20, .attempt = 1, .part_count = 1 };
+    assert_int_equal(tell_attempt(&late), ERR_UNKNOWN); /* nothing would ever remove it */
+    assert_int_equal(rows(TABLE_ATTEMPTS), 0);
     uint64_t id = put_job(0, "a"); /* the key is free again, the number is not */
     assert_int_equal(id, 22);
     struct record_result result = rig_result(id, JOB_EXECUTED, rig.now_ms);

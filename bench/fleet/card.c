@@ -79,14 +79,6 @@ static bool read_segment(const struct parcel *parcel, struct segment *out)
            out->command == (out->index == 1);
 }
 
-struct parcel *card_forget_parts(struct card *card)
-{
-    struct parcel *all = card->parts;
-    card->parts = NULL;
-    card->parts_count = 0;
-    return all;
-}
-
 /* Unlinks *link and puts it on the released list. */
 static void release(struct card *card, struct parcel **link, struct parcel **released)
 {

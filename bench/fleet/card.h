@@ -78,9 +78,6 @@ void card_init(struct card *card, const struct fleet_config *config, uint32_t in
 struct parcel *card_receive(struct card_desk *desk, struct card *card, uint32_t index,
                             struct parcel *parcel, uint64_t now_ns);
 
-/* Drops the segments that wait, to be given back. */
-struct parcel *card_forget_parts(struct card *card);
-
 /* The counter's verdict: 00, 02, 03 or 04; moves the stored one when it is 00 (TS 102 225
  * §5.1.4). */
 uint8_t card_counter_check(uint8_t stored[5], unsigned mode, uint64_t cntr);

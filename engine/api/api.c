@@ -276,11 +276,6 @@ enum err api_create(const struct config_api *config, const struct config_jobs *j
     return err;
 }
 
-int api_fd(const struct api *api)
-{
-    return MHD_get_daemon_info(api->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
-}
-
 uint16_t api_port(const struct api *api)
 {
     return MHD_get_daemon_info(api->daemon, MHD_DAEMON_INFO_BIND_PORT)->port;

@@ -105,14 +105,11 @@ struct api;
 MUST_CHECK enum err api_create(const struct config_api *config, const struct config_jobs *jobs,
                                const struct api_ops *ops, struct api **out, struct fault *fault);
 
-/* A descriptor that becomes readable when a client wants something, to wait on beside others. */
-int api_fd(const struct api *api);
-
 /* The port in use (config may say 0 in tests). */
 uint16_t api_port(const struct api *api);
 
-/* Serves what is ready, waiting at most `timeout_ms` for it. Call often, also when api_fd() is
- * quiet: result streams are looked at here. */
+/* Serves what is ready, waiting at most `timeout_ms` for it. Call often, also when
+ * nobody asks: result streams are looked at here. */
 void api_turn(struct api *api, uint32_t timeout_ms);
 
 /* The answer to an operation with this cookie. Takes effect in the next api_turn(). */

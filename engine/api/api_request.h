@@ -124,8 +124,6 @@ api_offer api_job_offer, api_device_offer;
 api_status api_job_status, api_device_status;
 api_respond api_job_get, api_job_delete, api_device_get, api_device_delete, api_device_list,
     api_results, api_metrics, api_health, api_ready;
-/* One job's answer as C-APDU answers; also used for results. */
-void api_result_write(struct api_text *out, uint64_t sequence, const struct record_result *result);
 void api_answers_write(struct api_text *out, const struct record_result *result);
 /* Whether a suspended result stream has something to do. */
 bool api_results_due(const struct api_request *request);

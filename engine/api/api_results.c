@@ -11,7 +11,8 @@
 #define BLOCK 65536u
 #define RESULTS_AT_ONCE 256u
 
-void api_result_write(struct api_text *out, uint64_t sequence, const struct record_result *result)
+static void api_result_write(struct api_text *out, uint64_t sequence,
+                             const struct record_result *result)
 {
     char eid[EID_DIGITS + 1], accepted[RFC3339_LEN + 1], finished[RFC3339_LEN + 1];
     eid_write(&result->eid, eid);

@@ -58,8 +58,4 @@ bool downlink_sent(struct worker *worker);
 /* What the store said: scripts to plan, octets to send, blocks, results durable. */
 bool downlink_stored(struct worker *worker);
 
-/* Counter block and sequence for the slot's next command. ERR_FULL: none yet, asked for. */
-MUST_CHECK enum err slot_counter_next(struct worker *worker, uint32_t slot, uint32_t *block,
-                                      uint32_t *sequence);
-
 #endif

@@ -82,8 +82,9 @@ bool downlink_start(struct worker *worker)
 
 /* ---- Planning ---------------------------------------------------------------------------------- */
 
-enum err slot_counter_next(struct worker *worker, uint32_t slot, uint32_t *block,
-                           uint32_t *sequence)
+/* Counter block and sequence for the slot's next command. ERR_FULL: none yet, asked for. */
+static enum err slot_counter_next(struct worker *worker, uint32_t slot, uint32_t *block,
+                                  uint32_t *sequence)
 {
     struct slot_counter *c = &worker->slots[slot];
     if ((c->block == 0 || c->sequence == CNTR_SEQUENCES) && c->next_block != 0) {

@@ -8,26 +8,6 @@
 #include "engine/store/outcome.h"
 #include "engine/store/store_thread.h"
 
-static enum err put_u64(struct store_txn *txn, enum table_id table, uint64_t number,
-                        struct span value)
-{
-    struct table_key key = table_key_u64(number);
-    return table_put(txn, table, table_key_span(&key), value);
-}
-
-static enum err get_u64(struct store_txn *txn, enum table_id table, uint64_t number,
-                        struct span *value)
-{
-    struct table_key key = table_key_u64(number);
-    return table_get(txn, table, table_key_span(&key), value);
-}
-
-static enum err remove_u64(struct store_txn *txn, enum table_id table, uint64_t number)
-{
-    struct table_key key = table_key_u64(number);
-    return table_remove(txn, table, table_key_span(&key));
-}
-
 /* --- jobs --- */
 
 /* Leaves out what intake derives from its clock. */
@@ -53,7 +33,7 @@ static enum err earlier_job(struct apply *apply, struct store_txn *txn, uint64_t
 {
     for (uint32_t nth = 0; (*job_id = idem_find(apply->idem, fingerprint, nth)) != 0; nth++) {
         struct span value;
-        enum err err = get_u64(txn, TABLE_JOBS, *job_id, &value);
+        enum err err = table_get_u64(txn, TABLE_JOBS, *job_id, &value);
         if (err == ERR_OK)
             err = record_job_read(value, &apply->earlier);
         if (err != ERR_OK)
@@ -71,7 +51,7 @@ static enum err idem_put(struct apply *apply, struct store_txn *txn, uint64_t fi
     if (err != ERR_OK)
         return err;
     struct table_key value = table_key_u64(fingerprint);
-    return put_u64(txn, TABLE_IDEM, job_id, table_key_span(&value));
+    return table_put_u64(txn, TABLE_IDEM, job_id, table_key_span(&value));
 }
 
 static enum err job_write(struct apply *apply, struct store_txn *txn)
@@ -79,13 +59,13 @@ static enum err job_write(struct apply *apply, struct store_txn *txn)
     const struct job *job = &apply->job;
     struct writer w = writer_over(apply->buf, sizeof apply->buf);
     record_job_write(&w, job);
-    enum err err = w.err != ERR_OK ? w.err : put_u64(txn, TABLE_JOBS, job->id, written(&w));
+    enum err err = w.err != ERR_OK ? w.err : table_put_u64(txn, TABLE_JOBS, job->id, written(&w));
     if (err != ERR_OK)
         return err;
     const struct record_pending pending = record_pending_of(job);
     w = writer_over(apply->buf, sizeof apply->buf);
     record_pending_write(&w, &pending);
-    return put_u64(txn, TABLE_PENDING, job->id, written(&w));
+    return table_put_u64(txn, TABLE_PENDING, job->id, written(&w));
 }
 
 static enum err job_put(struct apply *apply, struct store_txn *txn, struct msg *msg)
@@ -172,7 +152,7 @@ static enum err fetch_job(struct store_txn *txn, struct msg *msg)
 {
     struct span value;
     msg->flags &= (uint8_t)~STORE_EXACT_KNOWN;
-    enum err err = get_u64(txn, TABLE_JOBS, msg->id, &value);
+    enum err err = table_get_u64(txn, TABLE_JOBS, msg->id, &value);
     if (err == ERR_OK)
         err = body_fill(msg, value);
     if (err != ERR_OK || (msg->flags & STORE_FETCH_EXACT) == 0)
@@ -190,7 +170,7 @@ static enum err stop(struct apply *apply, struct store_txn *txn, uint64_t job_id
     pending.flags |= RECORD_PENDING_STOPPED;
     struct writer w = writer_over(apply->buf, sizeof apply->buf);
     record_pending_write(&w, &pending);
-    return w.err != ERR_OK ? w.err : put_u64(txn, TABLE_PENDING, job_id, written(&w));
+    return w.err != ERR_OK ? w.err : table_put_u64(txn, TABLE_PENDING, job_id, written(&w));
 }
 
 /* --- commands --- */
@@ -199,7 +179,7 @@ static enum err fetch_command(struct apply *apply, struct store_txn *txn, struct
 {
     struct span value;
     struct record_command command;
-    enum err err = get_u64(txn, TABLE_COMMANDS, msg->id, &value);
+    enum err err = table_get_u64(txn, TABLE_COMMANDS, msg->id, &value);
     if (err == ERR_OK)
         err = at_rest_read(value, apply->kek, apply->lanes, apply->clear, &command);
     if (err != ERR_OK)
@@ -218,7 +198,7 @@ static enum err commit(struct apply *apply, struct store_txn *txn, const struct 
     struct writer w = writer_over(apply->buf, sizeof apply->buf);
     err = at_rest_write(&w, &command, apply->kek, apply->lanes);
     if (err == ERR_OK)
-        err = put_u64(txn, TABLE_COMMANDS, command.id, written(&w));
+        err = table_put_u64(txn, TABLE_COMMANDS, command.id, written(&w));
     if (err != ERR_OK || (command.flags & RECORD_COMMAND_EXACT) == 0)
         return err;
     return exact_raise(txn, &command);
@@ -231,7 +211,7 @@ static enum err attempt(struct store_txn *txn, const struct msg *msg)
     if (err != ERR_OK)
         return err;
     struct span job;
-    err = get_u64(txn, TABLE_JOBS, record.job_id, &job);
+    err = table_get_u64(txn, TABLE_JOBS, record.job_id, &job);
     if (err == ERR_UNKNOWN) /* trimmed meanwhile: nothing would ever remove it */
         return err;
     struct table_key key = key_attempt(record.job_id, record.attempt, record.part);
@@ -254,7 +234,7 @@ static enum err uplink_log(struct store_txn *txn, const struct msg *msg)
 {
     struct record_uplink record;
     enum err err = record_uplink_read(msg_body(msg), &record);
-    return err != ERR_OK ? err : put_u64(txn, TABLE_UPLINK, record.id, msg_body(msg));
+    return err != ERR_OK ? err : table_put_u64(txn, TABLE_UPLINK, record.id, msg_body(msg));
 }
 
 static enum err block(struct apply *apply, struct store_txn *txn, struct msg *msg, uint64_t now_ms)
@@ -286,7 +266,7 @@ enum err apply_msg(struct apply *apply, struct store_txn *txn, struct msg *msg, 
     case MSG_UPLINK_LOG:
         return uplink_log(txn, msg);
     case MSG_CONSUMED:
-        return remove_u64(txn, TABLE_UPLINK, msg->id);
+        return table_remove_u64(txn, TABLE_UPLINK, msg->id);
     case MSG_BLOCK:
         return block(apply, txn, msg, now_ms);
     case MSG_OUT_OF_STEP:

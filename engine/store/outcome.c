@@ -3,28 +3,15 @@
 
 #include "engine/store/keys.h"
 
-static enum err remove_u64(struct store_txn *txn, enum table_id table, uint64_t number)
-{
-    struct table_key key = table_key_u64(number);
-    return table_remove(txn, table, table_key_span(&key));
-}
-
-static enum err get_u64(struct store_txn *txn, enum table_id table, uint64_t number,
-                        struct span *value)
-{
-    struct table_key key = table_key_u64(number);
-    return table_get(txn, table, table_key_span(&key), value);
-}
-
 /* Whether the job's outcome may be written: it is pending, or its pending entry was lost. An
  * outcome that was lost itself still counts (repair.h). */
 static enum err outcome_due(struct store_txn *txn, uint64_t job_id)
 {
-    enum err err = remove_u64(txn, TABLE_PENDING, job_id);
+    enum err err = table_remove_u64(txn, TABLE_PENDING, job_id);
     if (err != ERR_UNKNOWN)
         return err;
     struct span value;
-    err = get_u64(txn, TABLE_OUTCOMES, job_id, &value);
+    err = table_get_u64(txn, TABLE_OUTCOMES, job_id, &value);
     if (err != ERR_UNKNOWN)
         return err == ERR_OK || err == ERR_CORRUPT ? ERR_DUPLICATE : err;
     struct table_key key = table_key_u64(job_id);
@@ -32,7 +19,7 @@ static enum err outcome_due(struct store_txn *txn, uint64_t job_id)
     err = table_get(txn, TABLE_QUARANTINE, table_key_span(&lost), &value);
     if (err != ERR_UNKNOWN)
         return err == ERR_OK ? ERR_DUPLICATE : err;
-    err = get_u64(txn, TABLE_JOBS, job_id, &value);
+    err = table_get_u64(txn, TABLE_JOBS, job_id, &value);
     return err == ERR_CORRUPT ? ERR_OK : err;
 }
 
@@ -42,9 +29,9 @@ static enum err let_go(struct store_txn *txn, const struct record_result *record
 {
     enum err err = ERR_OK;
     if (record->ends_command && record->command_id != 0)
-        err = remove_u64(txn, TABLE_COMMANDS, record->command_id);
+        err = table_remove_u64(txn, TABLE_COMMANDS, record->command_id);
     if (record->uplink_id != 0 && (err == ERR_OK || err == ERR_UNKNOWN))
-        err = remove_u64(txn, TABLE_UPLINK, record->uplink_id);
+        err = table_remove_u64(txn, TABLE_UPLINK, record->uplink_id);
     return err == ERR_UNKNOWN ? ERR_OK : err;
 }
 

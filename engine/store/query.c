@@ -5,38 +5,31 @@
 #include "engine/store/at_rest.h"
 #include "engine/store/keys.h"
 
-static enum err value_of(struct store_txn *txn, enum table_id table, uint64_t number,
-                         struct span *value)
-{
-    struct table_key key = table_key_u64(number);
-    return table_get(txn, table, table_key_span(&key), value);
-}
-
 enum err query_job(struct store_txn *txn, uint64_t job_id, struct job *out)
 {
     struct span value;
-    enum err err = value_of(txn, TABLE_JOBS, job_id, &value);
+    enum err err = table_get_u64(txn, TABLE_JOBS, job_id, &value);
     return err != ERR_OK ? err : record_job_read(value, out);
 }
 
 enum err query_outcome(struct store_txn *txn, uint64_t job_id, struct record_result *out)
 {
     struct span value;
-    enum err err = value_of(txn, TABLE_OUTCOMES, job_id, &value);
+    enum err err = table_get_u64(txn, TABLE_OUTCOMES, job_id, &value);
     return err != ERR_OK ? err : record_result_read(value, out);
 }
 
 enum err query_pending(struct store_txn *txn, uint64_t job_id, struct record_pending *out)
 {
     struct span value;
-    enum err err = value_of(txn, TABLE_PENDING, job_id, &value);
+    enum err err = table_get_u64(txn, TABLE_PENDING, job_id, &value);
     return err != ERR_OK ? err : record_pending_read(value, out);
 }
 
 enum err query_uplink(struct store_txn *txn, uint64_t uplink_id, struct record_uplink *out)
 {
     struct span value;
-    enum err err = value_of(txn, TABLE_UPLINK, uplink_id, &value);
+    enum err err = table_get_u64(txn, TABLE_UPLINK, uplink_id, &value);
     return err != ERR_OK ? err : record_uplink_read(value, out);
 }
 

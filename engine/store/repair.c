@@ -23,13 +23,6 @@ static enum err visit_nothing(void *arg, struct span key, struct span value)
     return ERR_OK;
 }
 
-static enum err put_u64(struct store_txn *txn, enum table_id table, uint64_t number,
-                        struct span value)
-{
-    struct table_key key = table_key_u64(number);
-    return table_put(txn, table, table_key_span(&key), value);
-}
-
 static bool has_u64(struct store_txn *txn, enum table_id table, uint64_t number)
 {
     struct table_key key = table_key_u64(number);
@@ -74,7 +67,7 @@ static enum err pending_again(struct repair *repair, uint64_t job_id)
     struct writer w = writer_over(buf, sizeof buf);
     record_pending_write(&w, &pending);
     repair->repaired++;
-    return put_u64(repair->txn, TABLE_PENDING, job_id, written(&w));
+    return table_put_u64(repair->txn, TABLE_PENDING, job_id, written(&w));
 }
 
 /* The command's or the outcome's own record is lost: the job alone tells whose it was. */
@@ -142,7 +135,7 @@ static enum err outcome_again(struct repair *repair, uint64_t job_id)
     struct writer w = writer_over(buf, sizeof buf);
     record_result_write(&w, &result);
     repair->repaired++;
-    return put_u64(repair->txn, TABLE_OUTCOMES, job_id, written(&w));
+    return table_put_u64(repair->txn, TABLE_OUTCOMES, job_id, written(&w));
 }
 
 static enum err idem_again(struct repair *repair, uint64_t job_id)
@@ -154,7 +147,7 @@ static enum err idem_again(struct repair *repair, uint64_t job_id)
     struct table_key value =
         table_key_u64(idem_fingerprint(job.client, span_of(job.key, job.key_len)));
     repair->repaired++;
-    return put_u64(repair->txn, TABLE_IDEM, job_id, table_key_span(&value));
+    return table_put_u64(repair->txn, TABLE_IDEM, job_id, table_key_span(&value));
 }
 
 static enum err repair_one(void *arg, struct span key, struct span stored)

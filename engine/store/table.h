@@ -94,4 +94,25 @@ MUST_CHECK enum err table_last(struct store_txn *txn, enum table_id table, struc
 
 uint64_t table_count(struct store_txn *txn, enum table_id table);
 
+/* Of records that a number names. */
+static inline enum err table_get_u64(struct store_txn *txn, enum table_id table, uint64_t number,
+                                     struct span *value)
+{
+    struct table_key key = table_key_u64(number);
+    return table_get(txn, table, table_key_span(&key), value);
+}
+
+static inline enum err table_put_u64(struct store_txn *txn, enum table_id table, uint64_t number,
+                                     struct span value)
+{
+    struct table_key key = table_key_u64(number);
+    return table_put(txn, table, table_key_span(&key), value);
+}
+
+static inline enum err table_remove_u64(struct store_txn *txn, enum table_id table, uint64_t number)
+{
+    struct table_key key = table_key_u64(number);
+    return table_remove(txn, table, table_key_span(&key));
+}
+
 #endif

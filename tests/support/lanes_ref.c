@@ -105,13 +105,6 @@ void lanes_ref_des_cbc_encrypt(const struct lanes_cbc *job)
     cbc(des3_cbc(), key, span_of(job->in, job->len), job->out, true);
 }
 
-void lanes_ref_des_cbc_decrypt(const struct lanes_cbc *job)
-{
-    uint8_t key[24];
-    des3_key(job->key, job->key_len, key);
-    cbc(des3_cbc(), key, span_of(job->in, job->len), job->out, false);
-}
-
 void lanes_ref_des_mac(const uint8_t *key, uint32_t key_len, struct span in,
                        uint8_t mac[LANES_DES_BLOCK])
 {

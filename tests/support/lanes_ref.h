@@ -8,7 +8,6 @@ void lanes_ref_cmac_run(struct lanes_cmac *jobs, uint32_t count);
 void lanes_ref_cbc_encrypt(const struct lanes_cbc *jobs, uint32_t count);
 void lanes_ref_cbc_decrypt(const struct lanes_cbc *jobs, uint32_t count);
 void lanes_ref_des_cbc_encrypt(const struct lanes_cbc *job);
-void lanes_ref_des_cbc_decrypt(const struct lanes_cbc *job);
 void lanes_ref_des_mac(const uint8_t *key, uint32_t key_len, struct span in,
                        uint8_t mac[LANES_DES_BLOCK]);
 void lanes_ref_gcm_seal(const uint8_t key[LANES_GCM_KEY], const uint8_t nonce[LANES_GCM_NONCE],

@@ -69,9 +69,12 @@ static void config_make(struct path_rig *rig)
                   .reassembly_s = 300,
                   .results_keep_s = 7 * 86400 },
     };
-    rig->config.ports[0] = (struct config_port){
-        .name = port, .device = device, .address = NEAR_ADDR, .prefix_len = 24, .mtu = 1500
-    };
+    rig->config.ports[0] = (struct config_port){ .name = port,
+                                                 .device = device,
+                                                 .address = NEAR_ADDR,
+                                                 .prefix_len = 24,
+                                                 .edge_count = 1,
+                                                 .mtu = 1500 };
     rig->config.accounts[0] = (struct config_account){ .name = account,
                                                        .port = port,
                                                        .address = FAR_ADDR,
@@ -92,17 +95,18 @@ static void config_make(struct path_rig *rig)
                                                        .bind_ms = 10000 };
 }
 
-static struct port *open_port(void *ctx, uint32_t index, struct rte_mempool *frames,
-                              struct fault *fault)
+static bool open_queues(void *ctx, uint32_t index, struct rte_mempool *const *frames,
+                        struct port **queues, struct fault *fault)
 {
     struct path_rig *rig = ctx;
     struct port *ends[2];
-    struct port_mem_config mem = { .frames = { frames, rig->far_frames }, .depth = 2048 };
+    struct port_mem_config mem = { .frames = { frames[0], rig->far_frames }, .depth = 2048 };
     (void)index;
     if (!port_mem_open(&mem, ends, fault))
-        return NULL;
+        return false;
     rig->far_end = ends[1];
-    return ends[0];
+    queues[0] = ends[0];
+    return true;
 }
 
 static struct fleet_config fleet_settings_of(const struct path_rig *rig)
@@ -437,7 +441,7 @@ struct path_rig *path_rig_create(uint32_t device_count, uint32_t flight_count, u
     if (!eal_start(hugepages, fault))
         return NULL;
     rig->far_frames = frame_pool_create("far", 8192, SOCKET_ID_ANY, fault);
-    struct topology_options options = { .open_port = open_port,
+    struct topology_options options = { .open_queues = open_queues,
                                         .ctx = rig,
                                         .now_ns = rig->now_ns,
                                         .wall_ms = wall_ms(rig),

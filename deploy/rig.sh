@@ -9,6 +9,8 @@
 #   RIG_JOBS        more lines of the section jobs (optional)
 #   RIG_PORT_MORE   more lines of the port (optional)
 #   RIG_MORE        more sections (optional)
+#   RIG_QUEUES      rx queues of the engine's interface, and as many edges (optional)
+#   RIG_SECOND      first digits of the numbers that go through a second account (optional)
 #   RIG_WAITING     jobs that may wait; a thousand more than devices when not given
 #
 # and calls rig_close at its end, however it ends. All state is in $RIG_DIR.
@@ -65,7 +67,9 @@ rig_link_make() {
     RIG_LINK=star$$a
     RIG_NETNS=starling-$$
     local far=star$$b quiet=net.ipv6.conf
-    ip netns add "$RIG_NETNS" && ip link add "$RIG_LINK" type veth peer name "$far" &&
+    local queues=(numrxqueues "${RIG_QUEUES:-1}" numtxqueues "${RIG_QUEUES:-1}")
+    ip netns add "$RIG_NETNS" &&
+        ip link add "$RIG_LINK" "${queues[@]}" type veth peer name "$far" "${queues[@]}" &&
         ip link set "$far" netns "$RIG_NETNS" &&
         sysctl -qw "$quiet.$RIG_LINK.disable_ipv6=1" && ip link set "$RIG_LINK" up &&
         ip netns exec "$RIG_NETNS" sh -c "
@@ -78,7 +82,7 @@ rig_link_make() {
 }
 
 # What the engine takes at start, MB: a fixed part, and what every device's job may need.
-rig_memory_mb() { echo $((300 + RIG_DEVICES / 1000)); }
+rig_memory_mb() { echo $((250 + 50 * ${RIG_QUEUES:-1} + RIG_DEVICES / 1000)); }
 
 rig_hugepages() {
     local free
@@ -91,19 +95,31 @@ rig_hugepages() {
     fi
 }
 
+rig_second() { # ACCOUNT or ROUTE: its lines
+    [ -n "${RIG_SECOND:-}" ] || return 0
+    if [ "$1" = ROUTE ]; then
+        echo "  - { prefix: \"$RIG_SECOND\", account: second }"
+    else
+        echo "  - { name: second, port: net0, address: 10.98.0.2, system_id: second, window: $RIG_WINDOW,"
+        echo "      password_file: $RIG_DIR/password, source_address: \"882001234568\", binds: 2 }"
+    fi
+}
+
 rig_config() { # DEVICE
-    local cpus
+    local cpus edges count=${RIG_QUEUES:-1}
     mapfile -t cpus < <(rig_cpus)
+    edges=$(printf ', %s' "${cpus[@]:0:count}")
     cat <<END
 data_dir: $RIG_DIR/data
 kek_file: $RIG_DIR/kek
 devices_max: $((RIG_DEVICES + 1000))
-cores: { edge: [${cpus[0]}], workers: [${cpus[1]:-${cpus[0]}}], poll: adaptive }
+cores: { edge: [${edges:2}], workers: [${cpus[1]:-${cpus[0]}}], poll: adaptive }
 memory: { hugepages: $(rig_hugepages), size: $(rig_memory_mb)M }
 ports:
   - name: net0
     device: $1
     address: 10.98.0.1/24
+    edges: [$(seq -s ', ' 0 $((count - 1)))]
 $(sed 's/^./    &/' <<<"${RIG_PORT_MORE:-}")
 ${RIG_MORE:-}
 accounts:
@@ -116,8 +132,10 @@ accounts:
     binds: 2
     window: $RIG_WINDOW
 $(sed 's/^./    &/' <<<"${RIG_ACCOUNT:-}")
+$(rig_second ACCOUNT)
 routes:
   - account: main
+$(rig_second ROUTE)
 api:
   port: $RIG_PORT
   clients:
@@ -192,6 +210,7 @@ rig_fleet_start() { # FLEET OPTIONS...
     fi
     XDG_RUNTIME_DIR=$RIG_DIR "${run[@]}" "$RIG_FLEET" run --devices "$RIG_DEVICES" \
         --system-id starling --password "$(<"$RIG_DIR/password")" --deliver-window "$RIG_WINDOW" \
+        ${RIG_SECOND:+--second-system-id second --second-password "$(<"$RIG_DIR/password")"} \
         --ledger "$RIG_DIR/ledger" "${where[@]}" "$@" >"$RIG_DIR/fleet.log" 2>&1 </dev/null &
     RIG_FLEET_PID=$!
     rig_until 20 "the fleet listens" rig_fleet_listens

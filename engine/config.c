@@ -114,10 +114,11 @@ static enum err check_keys(struct load *load, const struct place *place)
     return ERR_OK;
 }
 
-static enum err read_cpus(struct load *load, const struct place *place,
-                          const struct setting *setting, const yaml_node_t *node)
+static enum err read_numbers(struct load *load, const struct place *place,
+                             const struct setting *setting, const yaml_node_t *node)
 {
     char accepts[ACCEPTS_CAP];
+    bool are_cpus = setting->kind == SETTING_CPU_LIST;
     setting_accepts(setting, accepts, sizeof accepts);
     if (node->type != YAML_SEQUENCE_NODE)
         return refuse(load, node, place->path, setting->key, "is not a list", accepts);
@@ -127,24 +128,45 @@ static enum err read_cpus(struct load *load, const struct place *place,
     for (yaml_node_item_t *item = node->data.sequence.items.start;
          item < node->data.sequence.items.top; item++) {
         const yaml_node_t *entry = yaml_document_get_node(&load->document, *item);
-        const struct setting number = { .kind = SETTING_UINT, .width = 4, .most = CPU_SETSIZE - 1 };
-        uint32_t cpu;
+        const struct setting number = { .kind = SETTING_UINT,
+                                        .width = 4,
+                                        .most = are_cpus ? CPU_SETSIZE - 1 : setting->most - 1 };
+        uint32_t value;
         if (count == setting->most || entry->type != YAML_SCALAR_NODE ||
-            !setting_read(&number, scalar(entry), &cpu))
+            !setting_read(&number, scalar(entry), &value))
             return refuse(load, entry, place->path, setting->key, "is not acceptable", accepts);
-        if (cpu >= cpus) {
+        if (are_cpus && value >= cpus) {
             snprintf(accepts, sizeof accepts, "CPUs 0 to %ld of this machine", cpus - 1);
             return refuse(load, entry, place->path, setting->key, "does not exist", accepts);
         }
         for (uint32_t i = 0; i < count; i++)
-            if (list[i] == cpu)
+            if (list[i] == value)
                 return refuse(load, entry, place->path, setting->key, "is named twice", accepts);
-        list[count++] = cpu;
+        list[count++] = value;
     }
     if (count == 0)
         return refuse(load, node, place->path, setting->key, "is empty", accepts);
     *(uint32_t *)(void *)((char *)place->base + setting->second) = count;
     return ERR_OK;
+}
+
+static bool is_list(const struct setting *setting)
+{
+    return setting->kind == SETTING_CPU_LIST || setting->kind == SETTING_LIST;
+}
+
+/* What is not in the file; of a list, its only entry. */
+static void read_initial(const struct place *place, const struct setting *setting)
+{
+    struct setting one = *setting;
+    if (is_list(setting)) {
+        one = (struct setting){
+            .kind = SETTING_UINT, .width = 4, .offset = setting->offset, .most = setting->most
+        };
+        *(uint32_t *)(void *)((char *)place->base + setting->second) = 1;
+    }
+    bool sound = setting_read(&one, setting->initial, place->base);
+    ASSERT(sound);
 }
 
 static enum err read_setting(struct load *load, const struct place *place,
@@ -156,12 +178,11 @@ static enum err read_setting(struct load *load, const struct place *place,
     if (node == NULL) {
         if (setting->initial == NULL)
             return refuse(load, place->node, place->path, setting->key, "is missing", accepts);
-        bool sound = setting_read(setting, setting->initial, place->base);
-        ASSERT(sound);
+        read_initial(place, setting);
         return ERR_OK;
     }
-    if (setting->kind == SETTING_CPU_LIST)
-        return read_cpus(load, place, setting, node);
+    if (is_list(setting))
+        return read_numbers(load, place, setting, node);
     if (node->type != YAML_SCALAR_NODE)
         return refuse(load, node, place->path, setting->key, "is not a single value", accepts);
     if (!setting_read(setting, scalar(node), place->base))

@@ -21,6 +21,7 @@
 #define CONFIG_ACCOUNTS_MAX 32
 #define CONFIG_ROUTES_MAX 256
 #define CONFIG_CLIENTS_MAX 64
+#define CONFIG_AUTO UINT32_MAX
 
 enum poll_mode { POLL_ADAPTIVE, POLL_BUSY };
 enum id_format { ID_LEARN, ID_AS_IS, ID_HEX_TO_DECIMAL, ID_DECIMAL_TO_HEX };
@@ -39,11 +40,19 @@ struct config_memory {
     uint32_t size_mb; /* EAL memory */
 };
 
+/* A bad network for rehearsals, on what a port receives (io/impair.h). All zero: none. */
+struct config_impair {
+    uint32_t drop, duplicate, corrupt, reorder; /* of a million frames */
+    uint32_t reorder_ms, delay_ms, jitter_ms;
+    uint32_t seed;
+};
+
 /* One poll-mode port with its addresses. */
 struct config_port {
-    char *name;    /* ours, for metrics */
-    char *device;  /* "xsk,iface=star0", or DPDK's: "0000:3b:00.0", "net_memif0,role=…" */
-    uint32_t edge; /* which edge polls it */
+    char *name;   /* ours, for metrics */
+    char *device; /* "xsk,iface=star0", or DPDK's: "0000:3b:00.0", "net_memif0,role=…" */
+    uint32_t edges[CONFIG_EDGES_MAX]; /* which edges poll it, a queue each */
+    uint32_t edge_count;
     struct ip_addr address; /* IPv4; none: no IPv4 */
     uint8_t prefix_len;
     struct ip_addr gateway;  /* none: only the link is reachable */
@@ -53,6 +62,7 @@ struct config_port {
     uint16_t vlan; /* 0: untagged */
     uint16_t mtu;
     uint32_t source_rate, source_burst; /* AF_XDP of our own: packets of one source; 0: no limit */
+    struct config_impair impair;
 };
 
 /* Who speaks for many devices: never shed by source_rate. */
@@ -63,11 +73,11 @@ struct config_peer {
     uint32_t rate, burst; /* packets a second; 0: no limit */
 };
 
-/* One SMSC account: a system id, its binds, its pace. All its binds live on the edge of its port.
- */
+/* One SMSC account: a system id, its binds, its pace. All its binds live on one edge of its port. */
 struct config_account {
     char *name;
     char *port;             /* name of a port above */
+    uint32_t edge;          /* CONFIG_AUTO: see config_account_edge */
     struct ip_addr address; /* SMSC */
     uint16_t tcp_port;
     char *system_id;
@@ -139,5 +149,10 @@ struct config {
  * ERR_MALFORMED (or ERR_IO) is returned with *out untouched. Free with config_free. */
 MUST_CHECK enum err config_load(const char *path, struct config **out, struct fault *fault);
 void config_free(struct config *config);
+
+/* The port of an account, and the edge that its binds live on: the one it names, else the accounts
+ * of a port take its edges in turn. */
+const struct config_port *config_account_port(const struct config *config, uint32_t account);
+uint32_t config_account_edge(const struct config *config, uint32_t account);
 
 #endif

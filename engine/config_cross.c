@@ -142,14 +142,55 @@ static enum err check_ports(const struct config *config, const struct config_whe
     char path[PATH_CAP];
     for (uint32_t i = 0; i < config->port_count; i++) {
         const struct config_port *port = &config->ports[i];
-        if (port->edge >= config->cores.edge_count) {
-            snprintf(path, sizeof path, "ports[%u].edge", i);
+        for (uint32_t e = 0; e < port->edge_count; e++) {
+            if (port->edges[e] < config->cores.edge_count)
+                continue;
+            snprintf(path, sizeof path, "ports[%u].edges[%u]", i, e);
             fault_set(fault,
                       "%s:%u: %s: %u, but cores.edge has %u; accepted: a number from 0 to %u",
-                      where->path, config_line(where, path), path, port->edge,
+                      where->path, config_line(where, path), path, port->edges[e],
                       config->cores.edge_count, config->cores.edge_count - 1);
             return ERR_MALFORMED;
         }
+    }
+    return ERR_OK;
+}
+
+const struct config_port *config_account_port(const struct config *config, uint32_t account)
+{
+    for (uint32_t i = 0; i < config->port_count; i++)
+        if (strcmp(config->ports[i].name, config->accounts[account].port) == 0)
+            return &config->ports[i];
+    return NULL;
+}
+
+uint32_t config_account_edge(const struct config *config, uint32_t account)
+{
+    const struct config_port *port = config_account_port(config, account);
+    uint32_t before = 0;
+    if (config->accounts[account].edge != CONFIG_AUTO)
+        return config->accounts[account].edge;
+    for (uint32_t i = 0; i < account; i++)
+        before += config_account_port(config, i) == port;
+    return port->edges[before % port->edge_count];
+}
+
+/* An account's edge polls its port. */
+static enum err check_accounts(const struct config *config, const struct config_where *where,
+                               struct fault *fault)
+{
+    char path[PATH_CAP];
+    for (uint32_t i = 0; i < config->account_count; i++) {
+        const struct config_port *port = config_account_port(config, i);
+        uint32_t edge = config_account_edge(config, i), e = 0;
+        while (e < port->edge_count && port->edges[e] != edge)
+            e++;
+        if (e < port->edge_count)
+            continue;
+        snprintf(path, sizeof path, "accounts[%u].edge", i);
+        fault_set(fault, "%s:%u: %s: %u does not poll port %s; accepted: auto, or one of its edges",
+                  where->path, config_line(where, path), path, edge, port->name);
+        return ERR_MALFORMED;
     }
     return ERR_OK;
 }
@@ -176,6 +217,8 @@ enum err config_cross_check(const struct config *config, const struct config_whe
     enum err err = check_names(config, where, fault);
     if (err == ERR_OK)
         err = check_ports(config, where, fault);
+    if (err == ERR_OK)
+        err = check_accounts(config, where, fault);
     if (err == ERR_OK)
         err = config_net_check(config, where, fault);
     if (err == ERR_OK)

@@ -139,12 +139,9 @@ static enum err check_account(const struct config *config, uint32_t index,
                               const struct config_where *where, struct fault *fault)
 {
     const struct config_account *account = &config->accounts[index];
-    const struct config_port *port = &config->ports[0];
+    const struct config_port *port = config_account_port(config, index);
     char setting[PATH_CAP];
     snprintf(setting, sizeof setting, "accounts[%u].address", index);
-    for (uint32_t p = 0; p < config->port_count; p++)
-        if (strcmp(config->ports[p].name, account->port) == 0)
-            port = &config->ports[p];
     struct side side = side_of(port, ip_is_v4(account->address));
     if (ip_is_none(side.address))
         return refuse(where, setting, "of a family in which its port has no address",

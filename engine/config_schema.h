@@ -25,7 +25,9 @@ enum setting_kind {
     SETTING_HOST,    /* IPv4 or IPv6 address, kept as text */
     SETTING_BOOL,    /* true, false */
     SETTING_CHOICE,  /* one of `choices`, the field is an enum */
+    SETTING_AUTO,    /* a number, or "auto": CONFIG_AUTO */
     SETTING_CPU_LIST, /* [1, 2]: uint32_t array of `most`, its count in `second` */
+    SETTING_LIST,     /* the same of numbers below `most`; `initial` is the only entry */
 };
 
 struct setting {
@@ -44,6 +46,7 @@ enum section_id {
     SECTION_CORES,
     SECTION_MEMORY,
     SECTION_PORTS,
+    SECTION_IMPAIR,
     SECTION_PEERS,
     SECTION_ACCOUNTS,
     SECTION_ROUTES,

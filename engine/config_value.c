@@ -206,7 +206,14 @@ bool setting_read(const struct setting *setting, const char *text, void *base)
         return bool_read(setting, text, base);
     case SETTING_CHOICE:
         return choice_read(setting, text, base);
+    case SETTING_AUTO:
+        if (strcmp(text, "auto") != 0)
+            return number_read(text, &value, &rest) && *rest == '\0' &&
+                   store_number(setting, value, base);
+        *(uint32_t *)(void *)((char *)base + setting->offset) = CONFIG_AUTO;
+        return true;
     case SETTING_CPU_LIST:
+    case SETTING_LIST:
         return false; /* a sequence, never one scalar */
     }
     return false;
@@ -299,6 +306,14 @@ void setting_accepts(const struct setting *setting, char *out, size_t cap)
         return;
     case SETTING_CHOICE:
         choice_accepts(setting, out, cap);
+        return;
+    case SETTING_AUTO:
+        snprintf(out, cap, "auto, or a number from %" PRIu64 " to %" PRIu64, setting->least,
+                 setting->most);
+        return;
+    case SETTING_LIST:
+        snprintf(out, cap, "a list of 1 to %" PRIu64 " different numbers from 0, such as [0, 1]",
+                 setting->most);
         return;
     case SETTING_CPU_LIST:
         snprintf(out, cap, "a list of 1 to %" PRIu64 " different CPU numbers, such as [1, 2]",

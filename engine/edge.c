@@ -49,6 +49,7 @@ bool edge_turn(struct edge *edge, uint64_t now_ns, uint64_t wall_ms)
 
     collect_home(edge);
     for (uint32_t p = 0; p < edge->port_count; p++) { /* ─▶ tcp ─▶ smpp ─▶ receive ─▶ route */
+        busy |= port_step(edge->ports[p].port, now_ns);
         busy |= net_rx(edge->ports[p].net, now_ns) > 0;
         net_timers(edge->ports[p].net, now_ns);
     }
@@ -84,10 +85,14 @@ uint64_t edge_next_ns(struct edge *edge)
     return next;
 }
 
-static struct net *net_named(struct edge *edge, const char *name)
+/* The net that leads to the account's SMSC; NULL when its binds live on another edge. */
+static struct net *account_net(struct edge *edge, uint32_t account)
 {
+    const struct config_port *port = config_account_port(edge->config, account);
+    if (config_account_edge(edge->config, account) != edge->index)
+        return NULL;
     for (uint32_t p = 0; p < edge->port_count; p++)
-        if (strcmp(edge->config->ports[edge->ports[p].config].name, name) == 0)
+        if (&edge->config->ports[edge->ports[p].config] == port)
             return edge->ports[p].net;
     return NULL;
 }
@@ -99,7 +104,7 @@ enum err edge_init(struct edge *edge, uint64_t now_ns, uint64_t wall_ms, uint64_
     core_init(&edge->core, now_ns, wall_ms);
     uint32_t binds = 0;
     for (uint32_t a = 0; a < config->account_count; a++)
-        if (net_named(edge, config->accounts[a].port) != NULL)
+        if (account_net(edge, a) != NULL)
             binds += config->accounts[a].binds;
     edge->chunks = chunk_pool_create(binds * SMSC_CHUNKS_PER_BIND + 1, SMSC_CHUNK_LEN, -1);
     if (edge->chunks == NULL) {
@@ -107,7 +112,7 @@ enum err edge_init(struct edge *edge, uint64_t now_ns, uint64_t wall_ms, uint64_
         return ERR_NO_MEMORY;
     }
     for (uint32_t a = 0; a < config->account_count; a++) {
-        struct net *net = net_named(edge, config->accounts[a].port);
+        struct net *net = account_net(edge, a);
         if (net == NULL)
             continue;
         struct smsc *smsc = &edge->smscs[edge->smsc_count++];

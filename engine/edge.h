@@ -35,7 +35,7 @@ struct edge_counters {
 };
 
 struct edge_port {
-    struct port *port;
+    struct port *port; /* the top of its stack (engine/port_stack.h) */
     struct net *net;
     uint32_t config; /* index into config.ports */
 };
@@ -54,7 +54,7 @@ struct edge {
     struct edge_port ports[CONFIG_PORTS_MAX];
     uint32_t port_count;
     struct chunk_pool *chunks;
-    struct smsc smscs[CONFIG_ACCOUNTS_MAX]; /* those on this edge's ports */
+    struct smsc smscs[CONFIG_ACCOUNTS_MAX]; /* whose binds live here */
     uint32_t smsc_count;
     struct smsc *smsc_of[CONFIG_ACCOUNTS_MAX]; /* by account index; NULL: on another edge */
     uint64_t uplink_next;                      /* id of the next uplink record */

@@ -127,7 +127,7 @@ static enum err eal_start(const struct config *config, struct fault *fault)
 static enum err engine_start(struct engine *engine, struct fault *fault)
 {
     struct topology_options options = {
-        .open_port = ports_open_one,
+        .open_queues = ports_open_queues,
         .ctx = &engine->ports,
         .now_ns = clock_now_ns(),
         .wall_ms = clock_wall_ms(),

@@ -211,24 +211,25 @@ static void concat(struct out out, const struct topology *t)
 struct net_out {
     const struct out *out;
     const char *port;
+    uint32_t edge;
 };
 
 static void net_counter(void *ctx, const char *layer, const char *reason, uint64_t value)
 {
     struct net_out *net = ctx;
-    sample(net->out, (double)value, "port=\"%s\",layer=\"%s\",event=\"%s\"", net->port, layer,
-           reason);
+    sample(net->out, (double)value, "port=\"%s\",edge=\"%u\",layer=\"%s\",event=\"%s\"", net->port,
+           net->edge, layer, reason);
 }
 
 static void ports(struct out out, const struct topology *t)
 {
     out.type = "counter";
     out.name = "starling_net_total";
-    out.help = "Frames and segments by port, layer and what became of them.";
+    out.help = "Frames and segments by port, edge, layer and what became of them.";
     for (uint32_t e = 0; e < t->edge_count; e++)
         for (uint32_t p = 0; p < t->edges[e]->port_count; p++) {
             const struct edge_port *port = &t->edges[e]->ports[p];
-            struct net_out net = { &out, t->config->ports[port->config].name };
+            struct net_out net = { &out, t->config->ports[port->config].name, e };
             net_counters(port->net, net_counter, &net);
         }
 }

@@ -69,8 +69,8 @@ static uint32_t addresses_of(const struct config_port *port,
     return count;
 }
 
-static struct port *open_xsk(struct ports *ports, uint32_t index, const char *interface,
-                             struct rte_mempool *frames, struct fault *fault)
+static bool open_xsk(struct ports *ports, uint32_t index, const char *interface,
+                     struct rte_mempool *const *frames, struct port **queues, struct fault *fault)
 {
     const struct config_port *port = &ports->config->ports[index];
     struct steer_peer peers[PEERS_MAX];
@@ -80,32 +80,39 @@ static struct port *open_xsk(struct ports *ports, uint32_t index, const char *in
         .addresses = addresses,
         .address_count = addresses_of(port, addresses),
         .vlan = port->vlan,
-        .queue_count = 1,
+        .queue_count = port->edge_count,
         .source_rate = port->source_rate,
         .source_burst = port->source_burst,
         .peers = peers,
         .peer_count = peers_of(ports->config, peers),
     };
-    const struct port_xsk_config config = { .frames = frames, .mtu = port->mtu };
     ports->devices[index] = xsk_device_open(&steer, fault);
     if (ports->devices[index] == NULL)
-        return NULL;
-    ports->sockets[index] = port_xsk_open(ports->devices[index], 0, &config, fault);
-    return ports->sockets[index];
+        return false;
+    for (uint32_t q = 0; q < port->edge_count; q++) {
+        const struct port_xsk_config config = { .frames = frames[q], .mtu = port->mtu };
+        queues[q] = port_xsk_open(ports->devices[index], q, &config, fault);
+        if (queues[q] == NULL) {
+            while (q-- > 0)
+                port_close(queues[q]);
+            return false;
+        }
+    }
+    for (uint32_t q = 0; q < port->edge_count; q++)
+        ports->sockets[index][q] = queues[q];
+    return true;
 }
 
-struct port *ports_open_one(void *ctx, uint32_t index, struct rte_mempool *frames,
-                            struct fault *fault)
+bool ports_open_queues(void *ctx, uint32_t index, struct rte_mempool *const *frames,
+                       struct port **queues, struct fault *fault)
 {
     struct ports *ports = ctx;
     const struct config_port *port = &ports->config->ports[index];
-    const struct port_dpdk_config dpdk = { .device = port->device,
-                                           .frames = frames,
-                                           .mtu = port->mtu };
+    const struct port_dpdk_config dpdk = { .device = port->device, .mtu = port->mtu };
     char interface[IF_NAMESIZE];
     if (xsk_interface(port->device, interface))
-        return open_xsk(ports, index, interface, frames, fault);
-    return port_dpdk_open(&dpdk, fault);
+        return open_xsk(ports, index, interface, frames, queues, fault);
+    return port_dpdk_open_queues(&dpdk, port->edge_count, frames, queues, fault);
 }
 
 void ports_off(struct ports *ports)
@@ -122,13 +129,14 @@ struct out {
     api_metric_emit *emit;
     void *arg;
     const char *port;
+    char more[24]; /* labels */
 };
 
 static void emit_counter(const struct out *out, const char *name, const char *help,
                          const char *event, uint64_t value)
 {
     char labels[96];
-    snprintf(labels, sizeof labels, "port=\"%s\",event=\"%s\"", out->port, event);
+    snprintf(labels, sizeof labels, "port=\"%s\"%s,event=\"%s\"", out->port, out->more, event);
     const struct api_metric metric = {
         .name = name, .help = help, .type = "counter", .labels = labels, .value = (double)value
     };
@@ -157,7 +165,10 @@ void ports_emit(struct ports *ports, api_metric_emit *emit, void *arg)
     }
     for (uint32_t i = 0; i < ports->config->port_count; i++) {
         out.port = ports->config->ports[i].name;
-        if (ports->devices[i] != NULL && ports->sockets[i] != NULL)
-            port_xsk_figures(ports->sockets[i], emit_socket, &out);
+        for (uint32_t q = 0; q < ports->config->ports[i].edge_count; q++) {
+            snprintf(out.more, sizeof out.more, ",queue=\"%u\"", q);
+            if (ports->devices[i] != NULL && ports->sockets[i][q] != NULL)
+                port_xsk_figures(ports->sockets[i][q], emit_socket, &out);
+        }
     }
 }

@@ -9,13 +9,13 @@
 
 struct ports {
     const struct config *config;
-    struct xsk_device *devices[CONFIG_PORTS_MAX]; /* NULL: not AF_XDP of our own */
-    struct port *sockets[CONFIG_PORTS_MAX];       /* their ports; borrowed */
+    struct xsk_device *devices[CONFIG_PORTS_MAX];             /* NULL: not AF_XDP of our own */
+    struct port *sockets[CONFIG_PORTS_MAX][CONFIG_EDGES_MAX]; /* their queues; borrowed */
 };
 
-/* A topology_open_port; `ctx` is a struct ports. */
-struct port *ports_open_one(void *ctx, uint32_t index, struct rte_mempool *frames,
-                            struct fault *fault);
+/* A port_stack_open_queues; `ctx` is a struct ports. */
+bool ports_open_queues(void *ctx, uint32_t index, struct rte_mempool *const *frames,
+                       struct port **queues, struct fault *fault);
 
 /* XDP programs off: once no core polls any more. The ports themselves stay the topology's. */
 void ports_off(struct ports *ports);

@@ -8,7 +8,6 @@
 #include "engine/store/query.h"
 
 #include <rte_malloc.h>
-#include <rte_mbuf.h>
 
 #include <stdio.h>
 
@@ -268,46 +267,51 @@ static enum err workers_init(struct topology *topology, const struct topology_op
     return err;
 }
 
-static enum err ports_open(struct topology *topology, const struct topology_options *options,
-                           struct fault *fault)
+/* The nets of a port's edges are one towards the network: addresses and secrets are the same, so that
+ * ISNs and cookies do not tell them apart. */
+static enum err nets_create(struct topology *topology, uint32_t p,
+                            const struct topology_options *options, struct fault *fault)
 {
-    const struct config *config = topology->config;
-    for (uint32_t p = 0; p < config->port_count; p++) {
-        char name[24];
-        snprintf(name, sizeof name, "frames.%u", p);
-        topology->frames[p] = rte_pktmbuf_pool_create(name, TOPOLOGY_FRAMES, 128, 0,
-                                                      TOPOLOGY_FRAME_LEN, SOCKET_ID_ANY);
-        if (topology->frames[p] == NULL) {
-            fault_set(fault, "no memory for the frames of port %s; raise memory.size",
-                      config->ports[p].name);
-            return ERR_NO_MEMORY;
-        }
-        topology->ports[p] = options->open_port(options->ctx, p, topology->frames[p], fault);
-        if (topology->ports[p] == NULL)
-            return ERR_IO;
-        struct net_config net = {
-            .addr4 = config->ports[p].address,
-            .prefix4 = config->ports[p].prefix_len,
-            .gateway4 = config->ports[p].gateway,
-            .addr6 = config->ports[p].address6,
-            .prefix6 = config->ports[p].prefix6_len,
-            .gateway6 = config->ports[p].gateway6,
-            .vlan = config->ports[p].vlan,
-            .mtu = config->ports[p].mtu,
-            .seed = { options->seed + p, ~options->seed },
-            .numa_node = SOCKET_ID_ANY,
-            .fin_wait_ms = 5000, /* an SMSC that does not close must not delay the next bind */
-        };
-        struct edge *edge = topology->edges[config->ports[p].edge];
+    const struct config_port *config = &topology->config->ports[p];
+    struct net_config net = {
+        .addr4 = config->address,
+        .prefix4 = config->prefix_len,
+        .gateway4 = config->gateway,
+        .addr6 = config->address6,
+        .prefix6 = config->prefix6_len,
+        .gateway6 = config->gateway6,
+        .vlan = config->vlan,
+        .mtu = config->mtu,
+        .seed = { options->seed + p, ~options->seed },
+        .numa_node = SOCKET_ID_ANY,
+        .edge_count = config->edge_count,
+        .fin_wait_ms = 5000, /* an SMSC that does not close must not delay the next bind */
+    };
+    for (uint32_t q = 0; q < config->edge_count; q++) {
+        struct edge *edge = topology->edges[config->edges[q]];
         struct edge_port *port = &edge->ports[edge->port_count];
-        port->port = topology->ports[p];
+        port->port = topology->ports[p].tops[q];
         port->config = p;
+        net.edge_index = q;
         port->net = net_create(port->port, &net, options->now_ns, fault);
         if (port->net == NULL)
             return ERR_NO_MEMORY;
         edge->port_count++;
     }
     return ERR_OK;
+}
+
+static enum err ports_open(struct topology *topology, const struct topology_options *options,
+                           struct fault *fault)
+{
+    enum err err = ERR_OK;
+    for (uint32_t p = 0; err == ERR_OK && p < topology->config->port_count; p++) {
+        err = port_stack_open(&topology->ports[p], topology->config, p, options->open_queues,
+                              options->ctx, fault);
+        if (err == ERR_OK)
+            err = nets_create(topology, p, options, fault);
+    }
+    return err;
 }
 
 /* Ids go on above those that the store still has, and above the clock's, so that none is used twice
@@ -449,10 +453,8 @@ void topology_destroy(struct topology *topology)
         rte_free(topology->edges[e]);
     }
     channel_destroy(topology->control_to_store);
-    for (uint32_t p = 0; p < CONFIG_PORTS_MAX; p++) {
-        port_close(topology->ports[p]);
-        rte_mempool_free(topology->frames[p]);
-    }
+    for (uint32_t p = 0; p < CONFIG_PORTS_MAX; p++)
+        port_stack_close(&topology->ports[p]);
     if (topology->directory != NULL)
         directory_destroy(topology->directory);
     if (topology->store != NULL)

@@ -15,22 +15,14 @@
 
 #include "engine/control.h"
 #include "engine/edge.h"
+#include "engine/port_stack.h"
 #include "engine/routes.h"
 #include "engine/worker.h"
 
 #include <stdatomic.h>
 
-struct rte_mempool;
-
-#define TOPOLOGY_FRAMES 8192u    /* frames of one port */
-#define TOPOLOGY_FRAME_LEN 2176u /* DPDK's usual buffer */
-
-/* Opens port number `index` of the config over frames of its own. NULL with a fault. */
-typedef struct port *topology_open_port(void *ctx, uint32_t index, struct rte_mempool *frames,
-                                        struct fault *fault);
-
 struct topology_options {
-    topology_open_port *open_port;
+    port_stack_open_queues *open_queues;
     void *ctx;
     uint64_t now_ns, wall_ms;
     struct clock clock;
@@ -42,8 +34,7 @@ struct topology {
     uint32_t edge_count, worker_count;
     struct edge *edges[CONFIG_EDGES_MAX];
     struct worker *workers[CONFIG_WORKERS_MAX];
-    struct rte_mempool *frames[CONFIG_PORTS_MAX];
-    struct port *ports[CONFIG_PORTS_MAX];
+    struct port_stack ports[CONFIG_PORTS_MAX];
 
     struct channel *control_to_store;
     struct channel *control_to_worker[CONFIG_WORKERS_MAX];

@@ -33,31 +33,41 @@ static bool is_pci(const char *device)
     return rte_pci_addr_parse(device, &addr) == 0;
 }
 
-/* Our AF_XDP port: it has one socket, so the interface should have one queue. */
-static void check_interface(struct findings *findings, const char *subject, const char *device,
-                            const char *interface)
+/* Our AF_XDP port: it has a socket for each of its edges, and the interface should have as many
+ * queues. */
+static void check_interface(struct findings *findings, const char *subject,
+                            const struct config_port *port, const char *interface)
 {
     uint32_t queues = xsk_queue_count(interface);
     if (queues == 0) {
         finding_add(findings, FINDING_ERROR, subject, "the engine would not start",
                     "no interface %s here", interface);
         finding_fix(findings, "ip -br link");
-    } else if (queues > 1) {
+    } else if (queues < port->edge_count) {
+        finding_add(findings, FINDING_ERROR, subject, "the engine would not start",
+                    "%s has %u rx queues, %u edges poll it", interface, queues, port->edge_count);
+        finding_fix(findings, "ethtool -L %s combined %u, or fewer in ports[].edges", interface,
+                    port->edge_count);
+    } else if (queues > port->edge_count) {
         finding_add(findings, FINDING_WARNING, subject,
                     "what comes on the queues that the engine does not poll is lost",
-                    "%s has %u rx queues, the port polls one", interface, queues);
-        finding_fix(findings, "ethtool -L %s combined 1 (or rx 1)", interface);
+                    "%s has %u rx queues, %u of them are polled", interface, queues,
+                    port->edge_count);
+        finding_fix(findings, "ethtool -L %s combined %u (or rx %u), or more in ports[].edges",
+                    interface, port->edge_count, port->edge_count);
     } else {
-        finding_add(findings, FINDING_FINE, subject, "", "%s", device);
+        finding_add(findings, FINDING_FINE, subject, "", "%s", port->device);
     }
 }
 
-static void check_device(struct findings *findings, const char *subject, const char *device)
+static void check_device(struct findings *findings, const char *subject,
+                         const struct config_port *port)
 {
+    const char *device = port->device;
     char name[IF_NAMESIZE], path[160];
     struct stat status;
     if (xsk_interface(device, name)) {
-        check_interface(findings, subject, device, name);
+        check_interface(findings, subject, port, name);
         return;
     }
     if (is_pci(device)) {
@@ -199,7 +209,7 @@ void check_ports(struct findings *findings, const struct config *config)
     char subject[64];
     for (uint32_t i = 0; i < config->port_count; i++) {
         snprintf(subject, sizeof subject, "port %s", config->ports[i].name);
-        check_device(findings, subject, config->ports[i].device);
+        check_device(findings, subject, &config->ports[i]);
         check_address(findings, subject, config->ports[i].address);
         check_address(findings, subject, config->ports[i].address6);
     }

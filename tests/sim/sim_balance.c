@@ -90,6 +90,59 @@ static void three_workers_and_two_edges_share_the_work(void **state)
     }
 }
 
+static uint64_t figure_sum;
+
+static void figure_find(void *ctx, const char *layer, const char *event, uint64_t value)
+{
+    if (strcmp(layer, "resteer") == 0 && strcmp(event, ctx) == 0)
+        figure_sum += value;
+}
+
+static uint64_t resteer_figures(const struct world *world, char *event)
+{
+    figure_sum = 0;
+    for (uint32_t e = 0; e < world->topology->edge_count; e++)
+        port_figures(world->topology->edges[e]->ports[0].port, figure_find, event);
+    return figure_sum;
+}
+
+/* Two edges, a queue each of one port, and a network that puts frames where it likes, from flow to flow
+ * and within one: as if each had a port of its own. */
+static void edges_share_a_port_that_delivers_anywhere(void **state)
+{
+    (void)state;
+    for (unsigned long seed = 1; seed <= story_seeds(4, 100); seed++) {
+        struct world_options options = world_options_default(seed, 100);
+        options.edges = 2;
+        options.shared_port = true;
+        options.workers = 2;
+        story_second_account(&options);
+        if (seed > 2)
+            every_weather(&options);
+        struct world *world = world_create(&options);
+        story_submit_to_all(world, DELETE_SECOND_PROFILE, HOUR_S);
+        story_submit_to_all(world, NULL, HOUR_S);
+        world_run(world, seed * WORLD_SECOND, NULL);
+        if (seed % 2 == 0) {
+            world_kill(world);
+            world_start(world);
+        }
+        story_finish_home(world);
+        uint64_t passed = resteer_figures(world, (char[]){ "passed" });
+        assert_true(passed > 0);
+        assert_int_equal(resteer_figures(world, (char[]){ "ring_full" }), 0);
+        assert_int_equal(resteer_figures(world, (char[]){ "received" }),
+                         passed + resteer_figures(world, (char[]){ "told_all" }));
+        for (uint32_t e = 0; e < 2 && seed == 1; e++) {
+            assert_int_equal(world->topology->edges[e]->smsc_count, 1);
+            assert_true(counter_read(&world->topology->edges[e]->counters.submits) > 0);
+        }
+        if (seed == 1)
+            assert_int_equal(story_outcomes(world, JOB_EXECUTED), 200);
+        world_destroy(world);
+    }
+}
+
 /* ---- A card ahead of us ------------------------------------------------------------------------ */
 
 static bool base_is_high;
@@ -368,6 +421,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(all_is_home_after_every_weather),
         cmocka_unit_test(all_is_home_after_kills_in_every_weather),
         cmocka_unit_test(three_workers_and_two_edges_share_the_work),
+        cmocka_unit_test(edges_share_a_port_that_delivers_anywhere),
         cmocka_unit_test(card_ahead_of_us_lifts_the_base_once),
         cmocka_unit_test(update_never_lowers_a_counter_base),
         cmocka_unit_test(cancelled_means_that_nothing_left),

@@ -6,6 +6,7 @@
 #include "engine/session/es5.h"
 #include "io/port_mem.h"
 #include "tests/support/alloc_trap.h"
+#include "tests/support/fan.h"
 
 #include <rte_mbuf.h>
 
@@ -21,18 +22,22 @@ static uint64_t wall_ms(const struct world *world)
     return EPOCH_MS + world->now_ns / 1000000;
 }
 
-static struct port *open_port(void *ctx, uint32_t index, struct rte_mempool *frames,
-                              struct fault *fault)
+static bool open_queues(void *ctx, uint32_t index, struct rte_mempool *const *frames,
+                        struct port **queues, struct fault *fault)
 {
     struct world *world = ctx;
     struct world_link *link = &world->links[index];
     struct port *ends[2];
-    struct port_mem_config mem = { .frames = { frames, world->far_frames }, .depth = 1024 };
+    struct port_mem_config mem = { .frames = { frames[0], world->far_frames }, .depth = 1024 };
     if (!port_mem_open(&mem, ends, fault))
-        return NULL;
+        return false;
     link->near_end = impair_open(ends[0], &world->options.impair, fault);
     link->far_end = impair_open(ends[1], &world->options.impair, fault);
-    return link->near_end;
+    uint32_t count = world->config.ports[index].edge_count;
+    if (count > 1)
+        return fan_open(link->near_end, frames, count, world->options.seed, queues);
+    queues[0] = link->near_end;
+    return true;
 }
 
 static void operation_answer(void *ctx, uint64_t cookie, enum err err, uint64_t id)
@@ -77,7 +82,7 @@ static uint64_t within_ns(void *ctx)
 void world_start(struct world *world)
 {
     struct fault fault = { "" };
-    struct topology_options options = { .open_port = open_port,
+    struct topology_options options = { .open_queues = open_queues,
                                         .ctx = world,
                                         .now_ns = world->now_ns,
                                         .wall_ms = wall_ms(world),

@@ -39,6 +39,7 @@ struct world_options {
     uint8_t kvn;              /* of the jobs' key set; 0: the first */
     world_eis_edit *eis_edit; /* NULL: as the fleet says */
     bool second_account;      /* devices 50..99 go through it */
+    bool shared_port; /* the edges have a queue each of one port, which delivers as it likes */
 };
 
 struct world_job {
@@ -72,7 +73,7 @@ struct world {
     struct fleet *fleet;
     struct rte_mempool *far_frames;
     struct chunk_pool *far_chunks;
-    struct world_link links[WORLD_LINKS_MAX]; /* one per edge */
+    struct world_link links[WORLD_LINKS_MAX]; /* one per edge, or one that they share */
     uint32_t link_count;
     uint32_t lives;
 

@@ -43,6 +43,8 @@ static void file_write(const char *path, const char *text)
     assert_int_equal(chmod(path, 0600), 0);
 }
 
+static char port_names[WORLD_LINKS_MAX][8] = { "net", "other" };
+
 /* Devices 50..99 through the second account: five prefixes, all but the last digit of their numbers. */
 static void routes_make(struct world *world)
 {
@@ -58,11 +60,29 @@ static void routes_make(struct world *world)
     config->routes[config->route_count++] = (struct config_route){ .prefix = all, .account = one };
 }
 
+/* A port for each edge, or one that they share. */
+static void ports_make(struct world *world)
+{
+    static char device[] = "memory";
+    struct config *config = &world->config;
+    for (uint32_t p = 0; p < world->link_count; p++)
+        config->ports[p] = (struct config_port){ .name = port_names[p],
+                                                 .device = device,
+                                                 .address = NEAR_ADDR,
+                                                 .prefix_len = 24,
+                                                 .mtu = 1500,
+                                                 .edges = { p },
+                                                 .edge_count = 1 };
+    for (uint32_t e = 0; e < config->cores.edge_count && world->options.shared_port; e++) {
+        config->ports[0].edges[e] = e;
+        config->ports[0].edge_count = e + 1;
+    }
+}
+
 void world_config_make(struct world *world)
 {
     static char store[300];
-    static char ports[WORLD_LINKS_MAX][8] = { "net", "other" }, device[] = "memory",
-                source[] = "447700900000";
+    static char source[] = "447700900000";
     static char names[2][16] = { "one", "two" }, systems[2][16] = { "starling", "second" };
     snprintf(store, sizeof store, "%s/store", world->dir.path);
     snprintf(world->kek, sizeof world->kek, "%s/kek", world->dir.path);
@@ -77,20 +97,16 @@ void world_config_make(struct world *world)
         .account_count = 1,
         .jobs = world->options.jobs,
     };
-    world->link_count = world->options.edges > 0 ? world->options.edges : 1;
+    config->cores.edge_count = world->options.edges > 0 ? world->options.edges : 1;
+    world->link_count = world->options.shared_port ? 1 : config->cores.edge_count;
     assert_true(world->link_count <= WORLD_LINKS_MAX);
-    config->port_count = config->cores.edge_count = world->link_count;
+    config->port_count = world->link_count;
     config->cores.worker_count = world->options.workers > 0 ? world->options.workers : 1;
-    for (uint32_t p = 0; p < world->link_count; p++)
-        config->ports[p] = (struct config_port){ .name = ports[p],
-                                                 .device = device,
-                                                 .address = NEAR_ADDR,
-                                                 .prefix_len = 24,
-                                                 .mtu = 1500,
-                                                 .edge = p };
+    ports_make(world);
     for (uint32_t a = 0; a < (world->options.second_account ? 2u : 1u); a++)
         config->accounts[a] = (struct config_account){ .name = names[a],
-                                                       .port = ports[a % world->link_count],
+                                                       .port = port_names[a % world->link_count],
+                                                       .edge = CONFIG_AUTO,
                                                        .address = FAR_ADDR,
                                                        .tcp_port = SMSC_PORT,
                                                        .system_id = systems[a],

@@ -46,7 +46,7 @@ POOLS = [r"rte_[zc]?m?alloc(?:_socket)?", r"rte_realloc(?:_socket)?", "rte_free"
          "mmap", "mmap64", "munmap", "mremap", "brk", "sbrk"]
 MAY_TAKE_POOLS = [
     "bench/", "tests/", "io/port_*", "io/xdp/", "io/net/", "io/chunk.c", "io/frame*", "io/impair.c", "io/resteer.c", "io/tcp/tcp_conn.c",
-    "engine/topology*", "engine/msg.c", "engine/worker.c", "engine/smsc_account.c",
+    "engine/topology*", "engine/port_stack.c", "engine/msg.c", "engine/worker.c", "engine/smsc_account.c",
     "engine/device/locked_memory.c", "crypto/secret.c",
 ]
 

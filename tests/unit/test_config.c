@@ -65,6 +65,8 @@ static void check_section(yaml_document_t *document, yaml_node_t *node, enum sec
         if (strstr(text, comment) == NULL)
             fail_msg("deploy/starling.yaml lacks the comment: %s", comment);
         const yaml_node_t *value = member(document, node, setting->key);
+        if (value->type == YAML_SEQUENCE_NODE) /* of one entry */
+            value = yaml_document_get_node(document, value->data.sequence.items.start[0]);
         if (setting->initial != NULL)
             assert_string_equal((const char *)value->data.scalar.value, setting->initial);
     }
@@ -112,6 +114,9 @@ static void reference_file_loads(void **state)
     assert_int_equal(config->port_count, 1);
     assert_true(ip_equal(config->ports[0].address, ip_addr_v4(0x0A000002)));
     assert_int_equal(config->ports[0].prefix_len, 24);
+    assert_int_equal(config->ports[0].edge_count, 1);
+    assert_int_equal(config->ports[0].edges[0], 0);
+    assert_int_equal(config->accounts[0].edge, CONFIG_AUTO);
     assert_int_equal(config->memory.size_mb, 512);
     assert_int_equal(config->accounts[0].validity_s, 3600);
     assert_int_equal(config->accounts[0].response_ms, 10000);
@@ -119,6 +124,22 @@ static void reference_file_loads(void **state)
     assert_string_equal(config->accounts[0].source_address, "882001234567");
     assert_false(config->cores.is_auto);
     config_free(config);
+}
+
+static void accounts_take_their_ports_edges_in_turn(void **state)
+{
+    (void)state;
+    struct config config = { .account_count = 4, .port_count = 2 };
+    char *names[] = { (char[]){ "p0" }, (char[]){ "p1" } };
+    config.ports[0] = (struct config_port){ .name = names[0], .edges = { 2, 5 }, .edge_count = 2 };
+    config.ports[1] = (struct config_port){ .name = names[1], .edges = { 1 }, .edge_count = 1 };
+    for (uint32_t a = 0; a < 4; a++)
+        config.accounts[a] = (struct config_account){ .port = names[a == 1], .edge = CONFIG_AUTO };
+    static const uint32_t edges[4] = { 2, 1, 5, 2 };
+    for (uint32_t a = 0; a < 4; a++)
+        assert_int_equal(config_account_edge(&config, a), edges[a]);
+    config.accounts[3].edge = 5;
+    assert_int_equal(config_account_edge(&config, 3), 5);
 }
 
 static void peers_are_addresses_or_prefixes(void **state)
@@ -274,9 +295,26 @@ static const struct {
     { "SMSC out of reach", SOUND_PORT SMSC_AT("10.0.1.1") SOUND_ROUTE,
       "4: accounts[0].address: is not on the link of its port, which has no gateway" },
     { "edge beyond",
-      "ports:\n- {name: p0, device: d, address: 10.0.0.2/24,\n   edge: 1}\n" SOUND_ACCOUNT
+      "ports:\n- {name: p0, device: d, address: 10.0.0.2/24,\n   edges: [0, 1]}\n" SOUND_ACCOUNT
           SOUND_ROUTE,
-      "3: ports[0].edge: 1, but cores.edge has 1" },
+      "3: ports[0].edges[1]: 1, but cores.edge has 1" },
+    { "edge twice",
+      "ports:\n- {name: p0, device: d, address: 10.0.0.2/24, edges: [0, 0]}\n" SOUND_ACCOUNT
+          SOUND_ROUTE,
+      "2: ports[0].edges: \"0\" is named twice; accepted: a list of 1 to 16 different numbers" },
+    { "one edge, not a list", "ports:\n- {name: p0, device: d, address: 10.0.0.2/24, edges: 0}\n",
+      "2: ports[0].edges: \"0\" is not a list" },
+    { "edges above all", "ports:\n- {name: p0, device: d, address: 10.0.0.2/24, edges: [16]}\n",
+      "2: ports[0].edges: \"16\" is not acceptable" },
+    { "account on an edge of another port",
+      SOUND_PORT "accounts:\n- {name: a0, port: p0, address: 10.0.0.1, system_id: s,"
+                 " password_file: /p, source_address: \"1\",\n   edge: 1}\n" SOUND_ROUTE,
+      "5: accounts[0].edge: 1 does not poll port p0; accepted: auto, or one of its edges" },
+    { "account on no edge", SOUND_PORT "accounts:\n- {name: a0, port: p0, edge: all}\n",
+      "4: accounts[0].edge: \"all\" is not acceptable; accepted: auto, or a number from 0 to 15" },
+    { "impairment of more than all frames",
+      "ports:\n- {name: p0, device: d, address: 10.0.0.2/24,\n   impair: {drop: 1000001}}\n",
+      "3: ports[0].impair.drop: \"1000001\" is not acceptable" },
     { "port name twice",
       SOUND_PORT "- name: p0\n  device: d\n  address: 10.0.1.2/24\n" SOUND_ACCOUNT SOUND_ROUTE,
       "3: ports[1].name: \"p0\" is already used by ports[0]" },
@@ -402,6 +440,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reference_file_shows_every_setting_and_default),
         cmocka_unit_test(reference_file_loads),
+        cmocka_unit_test(accounts_take_their_ports_edges_in_turn),
         cmocka_unit_test(peers_are_addresses_or_prefixes),
         cmocka_unit_test(least_file_takes_defaults),
         cmocka_unit_test(bad_files_are_refused_with_line_setting_and_accepted_values),

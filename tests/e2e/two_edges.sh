@@ -1,0 +1,39 @@
+#!/bin/bash
+# Two edges on one interface, a queue and an SMSC account each: the kernel puts a flow's frames on either queue, and every
+# job of both accounts is executed; what is on the wrong
+# queue is handed over, all of it.
+. "$(dirname "$0")/common.sh"
+
+[ "$(rig_cpus | wc -l)" -ge 2 ] || skip "one CPU only"
+devices=$(quick_or_full 4000 100000)
+RIG_QUEUES=2
+RIG_SECOND=99900000002 # devices 2,000 to 2,999
+
+metric() { # NAME LABEL...: the sum over the samples that have these labels
+    local name=$1 lines
+    shift
+    lines=$(curl -sf -m 5 "$RIG_URL/metrics" | grep "^$name{")
+    for label in "$@"; do lines=$(grep -F "$label" <<<"$lines"); done
+    awk '{ sum += $NF } END { printf "%d", sum }' <<<"$lines"
+}
+
+at_least() { # WHAT IS LEAST
+    [ "$2" -ge "$3" ] || fail "$1: $2, should be at least $3"
+    say "$1: $2"
+}
+
+begin af_xdp "$devices"
+jobs_of all <"$RIG_DIR/eids" | submit_all "$devices"
+await_results "$devices" 300
+check_all --unique-scripts
+is_equal "jobs executed" "$(rig_outcomes executed)" "$devices"
+for edge in 0 1; do
+    at_least "short messages of edge $edge" "$(metric starling_edge_submits_total "edge=\"$edge\"")" 1000
+    at_least "frames of queue $edge" "$(metric starling_net_total "edge=\"$edge\"" 'layer="port"' 'event="rx_frames"')" 1
+done
+passed=$(metric starling_net_total 'event="passed"')
+at_least "frames handed over" "$passed" 1
+is_equal "dropped on the way" "$(metric starling_net_total 'event="ring_full"')" 0
+is_equal "arrived" "$(metric starling_net_total 'event="received"')" \
+    $((passed + $(metric starling_net_total 'event="told_all"')))
+stop_in_order

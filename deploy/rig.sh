@@ -9,6 +9,7 @@
 #   RIG_JOBS        more lines of the section jobs (optional)
 #   RIG_PORT_MORE   more lines of the port (optional)
 #   RIG_MORE        more sections (optional)
+#   RIG_RUN         more arguments of `starling run` (optional, an array)
 #   RIG_QUEUES      rx queues of the engine's interface, and as many edges (optional)
 #   RIG_SECOND      first digits of the numbers that go through a second account (optional)
 #   RIG_WAITING     jobs that may wait; a thousand more than devices when not given
@@ -220,6 +221,7 @@ rig_is_ready() { curl -sf -m 5 -o "$RIG_DIR/ready" "$RIG_URL/readyz"; }
 
 rig_engine_start() {
     XDG_RUNTIME_DIR=$RIG_DIR setsid "$RIG_STARLING" run --config "$RIG_DIR/starling.yaml" \
+        ${RIG_RUN[@]+"${RIG_RUN[@]}"} \
         >>"$RIG_DIR/engine.log" 2>&1 </dev/null &
     RIG_ENGINE_PID=$!
     rig_until 60 "the engine is bound to the SMSC" rig_is_ready

@@ -29,6 +29,7 @@ struct engine {
     const struct config *config;
     struct topology *topology;
     struct ports ports;
+    struct capture_thread *capture; /* NULL: none */
     struct api_ops ops;
     struct api *api;
     pthread_t store_thread;
@@ -129,6 +130,7 @@ static enum err engine_start(struct engine *engine, struct fault *fault)
     struct topology_options options = {
         .open_queues = ports_open_queues,
         .ctx = &engine->ports,
+        .capture = engine->capture,
         .now_ns = clock_now_ns(),
         .wall_ms = clock_wall_ms(),
         .clock = clock_real(),
@@ -148,7 +150,8 @@ static enum err engine_start(struct engine *engine, struct fault *fault)
         return ERR_IO;
     }
     engine->is_store_running = true;
-    return topology_launch(engine->topology, fault);
+    err = capture_thread_start(engine->capture, fault);
+    return err != ERR_OK ? err : topology_launch(engine->topology, fault);
 }
 
 /* ---- Loop -------------------------------------------------------------------------------------- */
@@ -218,6 +221,7 @@ static void engine_stop(struct engine *engine)
     if (topology != NULL)
         topology_stop(topology);
     ports_off(&engine->ports);
+    capture_thread_destroy(engine->capture);
     if (topology != NULL && engine->is_store_running) {
         store_thread_stop(topology->store_thread);
         pthread_join(engine->store_thread, NULL);
@@ -228,7 +232,8 @@ static void engine_stop(struct engine *engine)
         topology_destroy(topology);
 }
 
-enum err engine_run(const struct config *config, struct fault *fault)
+enum err engine_run(const struct config *config, const struct capture_options *capture,
+                    struct fault *fault)
 {
     struct engine engine = { .config = config, .ports.config = config };
     struct sigaction action = { .sa_handler = on_signal };
@@ -238,7 +243,9 @@ enum err engine_run(const struct config *config, struct fault *fault)
     enum err err = eal_start(config, fault);
     if (err != ERR_OK)
         return err;
-    err = engine_start(&engine, fault);
+    err = capture_thread_create(config, capture, &engine.capture, fault);
+    if (err == ERR_OK)
+        err = engine_start(&engine, fault);
     if (err == ERR_OK)
         err = engine_recover(&engine, fault);
     if (err == ERR_OK)

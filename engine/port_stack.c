@@ -2,6 +2,7 @@
 #include "engine/port_stack.h"
 
 #include "base/log.h"
+#include "io/capture.h"
 #include "io/impair.h"
 #include "io/resteer.h"
 
@@ -59,7 +60,8 @@ static enum err frames_open(struct port_stack *stack, const struct config_port *
 }
 
 enum err port_stack_open(struct port_stack *stack, const struct config *config, uint32_t index,
-                         port_stack_open_queues *open, void *ctx, struct fault *fault)
+                         port_stack_open_queues *open, void *ctx, struct capture *capture,
+                         struct fault *fault)
 {
     const struct config_port *port = &config->ports[index];
     enum err err = frames_open(stack, port, index, fault);
@@ -68,6 +70,12 @@ enum err port_stack_open(struct port_stack *stack, const struct config *config, 
     if (!open(ctx, index, stack->frames, stack->tops, fault))
         return ERR_IO;
     stack->count = port->edge_count;
+    for (uint32_t q = 0; q < stack->count && capture != NULL; q++) {
+        struct port *over = capture_over(capture, stack->tops[q], fault);
+        if (over == NULL)
+            return ERR_NO_MEMORY;
+        stack->tops[q] = over;
+    }
     err = impair_queues(stack, port, fault);
     if (err == ERR_OK && stack->count > 1 &&
         !resteer_open(stack->tops, stack->count, stack->tops, fault))

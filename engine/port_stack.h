@@ -1,8 +1,8 @@
 /* One port of the configuration: a queue for each of its edges, and what lies over the queues.
  *
- *   queue ─▶ impair ─▶ resteer ─▶ net of an edge
- *            when the     when several
- *            config says  edges share it
+ *   queue ─▶ capture ─▶ impair ─▶ resteer ─▶ net of an edge
+ *            with --pcap  when the     when several
+ *                         config says  edges share it
  */
 #ifndef ENGINE_PORT_STACK_H
 #define ENGINE_PORT_STACK_H
@@ -10,6 +10,7 @@
 #include "base/fault.h"
 #include "engine/config.h"
 
+struct capture;
 struct port;
 struct rte_mempool;
 
@@ -27,9 +28,10 @@ struct port_stack {
     struct port *tops[CONFIG_EDGES_MAX]; /* what the edges' nets have */
 };
 
+/* `capture` may be NULL. */
 MUST_CHECK enum err port_stack_open(struct port_stack *stack, const struct config *config,
                                     uint32_t index, port_stack_open_queues *open, void *ctx,
-                                    struct fault *fault);
+                                    struct capture *capture, struct fault *fault);
 
 /* Once the nets are gone and nobody turns. One that is zero is nothing. */
 void port_stack_close(struct port_stack *stack);

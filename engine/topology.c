@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "crypto/ct.h"
+#include "engine/capture_thread.h"
 #include "engine/device/device_record.h"
 #include "engine/store/blocks.h"
 #include "engine/store/query.h"
@@ -306,8 +307,10 @@ static enum err ports_open(struct topology *topology, const struct topology_opti
 {
     enum err err = ERR_OK;
     for (uint32_t p = 0; err == ERR_OK && p < topology->config->port_count; p++) {
+        struct capture *capture =
+            capture_thread_of(options->capture, topology->config->ports[p].name);
         err = port_stack_open(&topology->ports[p], topology->config, p, options->open_queues,
-                              options->ctx, fault);
+                              options->ctx, capture, fault);
         if (err == ERR_OK)
             err = nets_create(topology, p, options, fault);
     }

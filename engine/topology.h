@@ -24,6 +24,7 @@
 struct topology_options {
     port_stack_open_queues *open_queues;
     void *ctx;
+    const struct capture_thread *capture; /* NULL: nothing is captured */
     uint64_t now_ns, wall_ms;
     struct clock clock;
     uint64_t seed; /* secret and random in production: ISNs, ports, jitter */

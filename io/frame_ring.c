@@ -33,14 +33,15 @@ void frame_ring_close(struct frame_ring *ring)
     *ring = (struct frame_ring){ NULL, NULL };
 }
 
-bool frame_ring_push(struct frame_ring *ring, const struct rte_mbuf *frame)
+struct rte_mbuf *frame_ring_copy(struct frame_ring *ring, const struct rte_mbuf *frame)
 {
-    struct rte_mbuf *copy = rte_pktmbuf_copy(frame, ring->pool, 0, FRAME_CAP);
-    if (copy == NULL)
-        return false;
+    return rte_pktmbuf_copy(frame, ring->pool, 0, FRAME_CAP);
+}
+
+void frame_ring_put(struct frame_ring *ring, struct rte_mbuf *copy)
+{
     int failed = rte_ring_sp_enqueue(ring->ring, copy);
     ASSERT(failed == 0);
-    return true;
 }
 
 uint32_t frame_ring_pop(struct frame_ring *ring, struct rte_mbuf **frames, uint32_t cap)

@@ -20,8 +20,12 @@ MUST_CHECK bool frame_ring_open(struct frame_ring *ring, uint32_t depth, struct 
 /* All copies are back but for those in the ring. One that is zero is nothing. */
 void frame_ring_close(struct frame_ring *ring);
 
-/* The writer's: a copy of the frame, which stays the caller's. False when there is no room. */
-MUST_CHECK bool frame_ring_push(struct frame_ring *ring, const struct rte_mbuf *frame);
+/* The writer's: a copy of the frame, which stays the caller's; to be put. NULL when
+ * there is no room. */
+struct rte_mbuf *frame_ring_copy(struct frame_ring *ring, const struct rte_mbuf *frame);
+
+/* The writer's: a copy that it made, to the reader. */
+void frame_ring_put(struct frame_ring *ring, struct rte_mbuf *copy);
 
 /* The reader's: at most `cap`, to be given back with frame_give on the same thread. */
 uint32_t frame_ring_pop(struct frame_ring *ring, struct rte_mbuf **frames, uint32_t cap);

@@ -30,8 +30,11 @@ struct resteer {
 static void pass(struct resteer *resteer, const struct rte_mbuf *frame, uint32_t to,
                  struct counter *as)
 {
-    bool passed = frame_ring_push(&resteer->group->rings[resteer->index][to], frame);
-    counter_add(passed ? as : &resteer->counters.ring_full, 1);
+    struct frame_ring *ring = &resteer->group->rings[resteer->index][to];
+    struct rte_mbuf *copy = frame_ring_copy(ring, frame);
+    if (copy != NULL)
+        frame_ring_put(ring, copy);
+    counter_add(copy != NULL ? as : &resteer->counters.ring_full, 1);
     resteer->is_busy = true;
 }
 

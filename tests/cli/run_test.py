@@ -54,6 +54,18 @@ jobs: {{waiting_max: 1000}}
             self.engine.stderr.close()
         self.holder.cleanup()
 
+    def test_captures_that_make_no_sense_are_refused(self):
+        seen = str(self.at / "seen.pcap")
+        for args in (["--pcap-peer", "198.18.77.1"], ["--pcap-port", "p0"],
+                     ["--pcap", seen, "--pcap-peer", "nobody"], ["--pcap", seen, "--pcap-limit", "5"],
+                     ["--pcap", seen, "--pcap-limit", "0M"], ["--pcap", seen, "more"]):
+            self.refused("usage: starling run", 2, ["--config", str(self.config), *args])
+        self.refused("--pcap-port p7: no port", 1,
+                     ["--config", str(self.config), "--pcap", seen, "--pcap-port", "p7"])
+        (self.at / "seen.pcap").write_text("mine")
+        self.refused("File exists; remove it", 1, ["--config", str(self.config), "--pcap", seen])
+        self.assertEqual((self.at / "seen.pcap").read_text(), "mine")
+
     def start(self):
         self.engine = subprocess.Popen([STARLING, "run", "--config", str(self.config)],
                                        stderr=subprocess.PIPE, text=True, env=self.env)

@@ -9,6 +9,10 @@ devices=$(quick_or_full 4000 100000)
 RIG_QUEUES=2
 RIG_SECOND=99900000002 # devices 2,000 to 2,999
 
+seen=$(mktemp -u "${TMPDIR:-/tmp}/starling-seen-XXXXXX.pcap")
+RIG_RUN=(--pcap "$seen" --pcap-peer 10.98.0.2 --pcap-limit 100M)
+trap 'rm -f "$seen"; leave' EXIT
+
 metric() { # NAME LABEL...: the sum over the samples that have these labels
     local name=$1 lines
     shift
@@ -37,3 +41,10 @@ is_equal "dropped on the way" "$(metric starling_net_total 'event="ring_full"')"
 is_equal "arrived" "$(metric starling_net_total 'event="received"')" \
     $((passed + $(metric starling_net_total 'event="told_all"')))
 stop_in_order
+
+# What the engine captured of it all, in the eyes of another.
+is_equal "mode of the capture" "$(stat -c %a "$seen")" 600
+command -v tshark >/dev/null || skip "tshark is not installed: the capture was not read"
+binds=$(tshark -r "$seen" -Y 'smpp.command_id == 0x00000009' -T fields -e tcp.stream 2>/dev/null | sort -u | wc -l)
+is_equal "binds captured" "$binds" 4
+[ "$(tshark -r "$seen" -Y 'smpp.command_id == 0x00000004' 2>/dev/null | wc -l)" -gt 0 ] || fail "no submit_sm captured"

@@ -1,4 +1,4 @@
-/* CPU, cores, memory, limits, clock. */
+/* CPU, memory, limits, clock. */
 #include "engine/cli/findings.h"
 
 #include "crypto/lanes.h"
@@ -6,7 +6,6 @@
 #include "engine/worker.h"
 
 #include <inttypes.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,17 +15,6 @@
 #define DEVICE_OCTETS 256u /* of locked memory, indexes included (design §4) */
 #define FILES_LEAST 4096u
 #define YEAR_2026_MS 1767225600000u
-
-static bool file_line(const char *path, char *out, size_t cap)
-{
-    FILE *file = fopen(path, "re");
-    bool got = file != NULL && fgets(out, (int)cap, file) != NULL;
-    if (file != NULL)
-        fclose(file);
-    if (got)
-        out[strcspn(out, "\n")] = '\0';
-    return got;
-}
 
 /* A number from /proc/meminfo, in its own unit; -1 when it is not there. */
 static long long meminfo(const char *name)
@@ -58,68 +46,6 @@ static void check_cpu(struct findings *findings)
                     "sealing goes by tables: a tenth of the rate, and not constant in time",
                     "no AES instructions");
         return;
-    }
-}
-
-static bool listed(const char *list, uint32_t cpu)
-{
-    for (const char *at = list; *at != '\0';) {
-        char *end;
-        unsigned long first = strtoul(at, &end, 10), last = first;
-        if (end == at)
-            return false;
-        if (*end == '-')
-            last = strtoul(end + 1, &end, 10);
-        if (cpu >= first && cpu <= last)
-            return true;
-        at = *end == ',' ? end + 1 : end;
-    }
-    return false;
-}
-
-static void check_core(struct findings *findings, const cpu_set_t *allowed, uint32_t cpu,
-                       const char *role)
-{
-    if (!CPU_ISSET(cpu, allowed)) {
-        finding_add(findings, FINDING_ERROR, "cores", "a lcore could not be pinned",
-                    "CPU %" PRIu32 " of cores.%s is not ours to use", cpu, role);
-        finding_fix(findings, "taskset -p %d; choose others in cores.%s, or allow it in the cgroup",
-                    getpid(), role);
-    }
-}
-
-static void check_cores(struct findings *findings, const struct config *config)
-{
-    cpu_set_t allowed;
-    char isolated[256] = "";
-    if (sched_getaffinity(0, sizeof allowed, &allowed) != 0)
-        return;
-    const struct config_cores *cores = &config->cores;
-    for (uint32_t i = 0; i < cores->edge_count; i++)
-        check_core(findings, &allowed, cores->edge[i], "edge");
-    for (uint32_t i = 0; i < cores->worker_count; i++)
-        check_core(findings, &allowed, cores->workers[i], "workers");
-
-    file_line("/sys/devices/system/cpu/isolated", isolated, sizeof isolated);
-    uint32_t apart = 0;
-    for (uint32_t i = 0; i < cores->edge_count; i++)
-        apart += listed(isolated, cores->edge[i]);
-    for (uint32_t i = 0; i < cores->worker_count; i++)
-        apart += listed(isolated, cores->workers[i]);
-    bool all = apart == cores->edge_count + cores->worker_count;
-    if (cores->poll == POLL_BUSY && !all) {
-        finding_add(findings, FINDING_WARNING, "cores",
-                    "busy polling shares its cores with other programs: both suffer",
-                    "poll is busy, but not all cores are isolated");
-        finding_fix(findings, "boot with isolcpus= for these CPUs, or set cores.poll: adaptive");
-    } else if (cores->poll == POLL_ADAPTIVE && all) {
-        finding_add(findings, FINDING_WARNING, "cores",
-                    "adaptive polling naps; isolated cores have nothing better to do",
-                    "all cores are isolated, but poll is adaptive");
-        finding_fix(findings, "set cores.poll: busy");
-    } else {
-        finding_add(findings, FINDING_FINE, "cores", "", "%" PRIu32 " edges, %" PRIu32 " workers",
-                    cores->edge_count, cores->worker_count);
     }
 }
 
@@ -260,8 +186,6 @@ static void check_clock(struct findings *findings)
 void check_machine(struct findings *findings, const struct config *config)
 {
     check_cpu(findings);
-    if (config != NULL)
-        check_cores(findings, config);
     check_hugepages(findings, config);
     if (config != NULL)
         check_memory(findings, config);

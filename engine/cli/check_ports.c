@@ -1,5 +1,6 @@
 /* Ports: whether their devices exist and their addresses are free for us; the API's port. */
 #include "engine/cli/findings.h"
+#include "engine/cli/sysfs.h"
 
 #include "io/port_xsk.h"
 
@@ -14,18 +15,6 @@
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <unistd.h>
-
-/* The interface that a virtual device's arguments name, or false. */
-static bool interface_of(const char *device, char out[IF_NAMESIZE])
-{
-    const char *at = strstr(device, "iface=");
-    size_t len = at != NULL ? strcspn(at + 6, ",") : 0;
-    if (len == 0 || len >= IF_NAMESIZE)
-        return false;
-    memcpy(out, at + 6, len);
-    out[len] = '\0';
-    return true;
-}
 
 static bool is_pci(const char *device)
 {
@@ -84,7 +73,7 @@ static void check_device(struct findings *findings, const char *subject,
                     device);
         finding_fix(findings, "such as xsk,iface=NAME (ip -br link), or 0000:3b:00.0");
         return;
-    } else if (interface_of(device, name)) {
+    } else if (sysfs_interface(device, name)) {
         if (if_nametoindex(name) == 0) {
             finding_add(findings, FINDING_ERROR, subject, "the engine would not start",
                         "no interface %s here", name);

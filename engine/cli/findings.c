@@ -10,9 +10,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const char usage[] = "usage: starling check [--config FILE] [--json]\n"
+static const char usage[] = "usage: starling check [--config FILE] [--json] [--root DIR]\n"
                             "  --config FILE  also check this configuration and what it names\n"
                             "  --json         one JSON object for programs\n"
+                            "  --root DIR     look for /sys of cores and queues below DIR\n"
                             "Exit code 1 when the engine could not work as things are.\n";
 
 static const char *const level_names[] = {
@@ -90,9 +91,10 @@ int cli_check(int argc, char **argv)
 {
     static const struct option options[] = { { "config", required_argument, NULL, 'c' },
                                              { "json", no_argument, NULL, 'j' },
+                                             { "root", required_argument, NULL, 'r' },
                                              { "help", no_argument, NULL, 'h' },
                                              { NULL, 0, NULL, 0 } };
-    const char *path = NULL;
+    const char *path = NULL, *root = "";
     bool json = false;
     int option;
     while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
@@ -100,6 +102,8 @@ int cli_check(int argc, char **argv)
             path = optarg;
         else if (option == 'j')
             json = true;
+        else if (option == 'r')
+            root = optarg;
         else {
             fputs(usage, option == 'h' ? stdout : stderr);
             return option == 'h' ? CLI_DONE : CLI_USAGE;
@@ -120,6 +124,8 @@ int cli_check(int argc, char **argv)
     }
     check_machine(findings, config);
     if (config != NULL) {
+        check_cores(findings, config, root);
+        check_queues(findings, config, root);
         check_files(findings, config);
         check_ports(findings, config);
     }

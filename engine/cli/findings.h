@@ -31,6 +31,10 @@ void finding_fix(struct findings *findings, const char *fix, ...) PRINTF_LIKE(2,
 
 /* check_machine.c: what needs no configuration. `config` may be NULL. */
 void check_machine(struct findings *findings, const struct config *config);
+/* check_cores.c: the CPUs of the roles. `root` is before /sys: "" but for tests and images. */
+void check_cores(struct findings *findings, const struct config *config, const char *root);
+/* check_queues.c: how frames come to edges. */
+void check_queues(struct findings *findings, const struct config *config, const char *root);
 /* check_files.c: directories and files with secrets. */
 void check_files(struct findings *findings, const struct config *config);
 /* check_ports.c: ports, addresses, the API's port. */

@@ -2,6 +2,7 @@
 """`starling check` and `starling kek`: what they find, what they make, how they exit."""
 import http.server
 import json
+import os
 import pathlib
 import socket
 import subprocess
@@ -11,6 +12,7 @@ import threading
 import unittest
 
 STARLING = sys.argv.pop(1)
+TWO = 1 if os.cpu_count() > 1 else 0
 
 
 def run(*args):
@@ -20,6 +22,8 @@ def run(*args):
 
 class Place(unittest.TestCase):
     """A directory where everything is as it should be."""
+
+    root = []
 
     def setUp(self):
         self.holder = tempfile.TemporaryDirectory()
@@ -41,14 +45,14 @@ class Place(unittest.TestCase):
         path.write_text(text)
         path.chmod(mode)
 
-    def configure(self, device="net_null0", address="198.18.77.2/24", more=""):
+    def configure(self, device="net_null0", address="198.18.77.2/24", more="", edges="[0]"):
         self.write("starling.yaml", f"""
 data_dir: {self.at}/data
 kek_file: {self.at}/kek
 devices_max: 100
 memory: {{hugepages: false}}
 ports:
-- {{name: p0, device: "{device}", address: {address}}}
+- {{name: p0, device: "{device}", edges: {edges}, address: {address}}}
 accounts:
 - {{name: a0, port: p0, address: 198.18.77.1, system_id: s, password_file: {self.at}/password,
    source_address: "1"}}
@@ -58,7 +62,8 @@ api: {{port: {self.port}, clients: [{{name: c0, token_file: {self.at}/token}}]}}
 {more}""")
 
     def check(self):
-        code, out, err = run("check", "--json", "--config", str(self.at / "starling.yaml"))
+        code, out, err = run("check", "--json", "--config", str(self.at / "starling.yaml"),
+                             *self.root)
         self.assertEqual(err, "")
         found = json.loads(out)
         self.assertEqual(code, 1 if found["errors"] else 0)
@@ -171,11 +176,73 @@ class Check(Place):
             threading.Thread(target=engine.handle_request, daemon=True).start()
             self.assertEqual([f for f in self.check() if f["subject"] == "api"], [])
 
-    def test_cores(self):
-        self.configure(more="cores: {edge: [0], workers: [0], poll: busy}")
-        isolated = pathlib.Path("/sys/devices/system/cpu/isolated")
-        if not isolated.exists() or not isolated.read_text().strip():
-            self.assertEqual(self.found("cores", "not all cores are isolated"), "warning")
+    def machine(self, **files):
+        """A /sys of two CPUs, isolated, without a tick, each a core of its own, at full speed."""
+        cpus = "sys/devices/system/cpu"
+        tree = {f"{cpus}/isolated": "0-1", f"{cpus}/nohz_full": "0-1"}
+        for cpu in (0, 1):
+            tree[f"{cpus}/cpu{cpu}/topology/thread_siblings_list"] = f"{cpu}"
+            tree[f"{cpus}/cpu{cpu}/cpufreq/scaling_governor"] = "performance"
+            tree[f"{cpus}/cpu{cpu}/node0/cpulist"] = "0-1"
+        tree["sys/class/net/lo/queues/rx-0/x"] = tree["sys/class/net/lo/queues/tx-0/x"] = ""
+        tree.update({f"{cpus}/{name}": text for name, text in files.get("cpus", {}).items()})
+        tree.update({f"sys/{name}": text for name, text in files.get("sys", {}).items()})
+        for name, text in tree.items():
+            path = self.at / "root" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text + "\n")
+        self.root = ["--root", str(self.at / "root")]
+
+    def cores(self, poll="busy", **more):
+        self.configure(more=f"cores: {{edge: [0], workers: [{TWO}], poll: {poll}}}", **more)
+
+    def test_cores_as_they_should_be(self):
+        self.machine()
+        self.cores()
+        self.assertEqual([f for f in self.check() if f["subject"] == "cores"], [])
+
+    def test_cores_shared_with_others(self):
+        self.machine(cpus={"isolated": "2-7"})
+        self.cores()
+        self.assertEqual(self.found("cores", "not isolated", "isolcpus="), "warning")
+        self.cores(poll="adaptive")
+        self.assertEqual([f for f in self.check() if f["subject"] == "cores"], [])
+
+    def test_isolated_cores_that_nap_or_tick(self):
+        self.machine(cpus={"nohz_full": ""})
+        self.cores(poll="adaptive")
+        self.assertEqual(self.found("cores", "poll is adaptive", "poll: busy"), "warning")
+        self.cores()
+        self.assertEqual(self.found("cores", "have a tick", "nohz_full="), "warning")
+
+    @unittest.skipIf(os.cpu_count() < 2, "one CPU")
+    def test_two_roles_on_hyper_threads_of_one_core(self):
+        self.machine(cpus={"cpu0/topology/thread_siblings_list": "0-1"})
+        self.cores()
+        self.assertEqual(self.found("cores", "CPUs 0 and 1 are one core", "lscpu -e"), "warning")
+
+    def test_a_governor_that_saves(self):
+        self.machine(cpus={"cpu0/cpufreq/scaling_governor": "powersave"})
+        self.cores()
+        self.assertEqual(self.found("cores", "CPUs 0 is not performance",
+                                    "cpupower -c 0 frequency-set -g performance"), "warning")
+
+    def test_a_nic_on_another_node(self):
+        self.machine(sys={"class/net/lo/device/numa_node": "1"})
+        self.cores(device="xsk,iface=lo")
+        self.assertEqual(self.found("cores", "is on node 1, CPU 0", "node1/cpulist"), "warning")
+        self.machine(sys={"class/net/lo/device/numa_node": "0"})
+        self.assertEqual([f for f in self.check() if f["subject"] == "cores"], [])
+
+    @unittest.skipIf(os.cpu_count() < 2, "one CPU")
+    def test_fewer_queues_than_edges(self):
+        self.machine()
+        two = "cores: {edge: [0, 1], workers: [1], poll: busy}"
+        self.configure(device="xsk,iface=lo", edges="[0, 1]", more=two)
+        self.assertEqual(self.found("port p0", "1 rx queues, 2 edges", "ethtool -L lo combined 2"), "error")
+        self.assertEqual(self.found("queues of port p0", "1 tx queues, 2 edges"), "error")
+        self.configure(device="net_af_xdp0,iface=lo", edges="[0, 1]", more=two)
+        self.assertEqual(self.found("queues of port p0", "its driver has one queue", "xsk,iface="), "error")
 
     def test_broken_configuration_is_one_finding_and_the_machine_is_checked_all_the_same(self):
         self.configure(more="colour: red")

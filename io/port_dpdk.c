@@ -283,7 +283,7 @@ bool port_dpdk_open_queues(const struct port_dpdk_config *config, uint32_t count
     struct dpdk_device *device = device_open(config, count, frames, fault);
     if (device == NULL)
         return false;
-    for (uint16_t q = 0; q < count; q++) {
+    for (uint32_t q = 0; q < count; q++) {
         struct port_dpdk *dpdk = rte_zmalloc("port_dpdk", sizeof *dpdk, CACHE_LINE);
         if (dpdk == NULL) {
             fault_set(fault, "port %s: no memory: give the EAL more", config->device);
@@ -297,7 +297,7 @@ bool port_dpdk_open_queues(const struct port_dpdk_config *config, uint32_t count
                                               .offloads = device->offloads,
                                               .mtu = device->mtu },
                                     .id = device->id,
-                                    .queue = q,
+                                    .queue = (uint16_t)q,
                                     .device = device };
         memcpy(dpdk->port.mac, device->mac, sizeof device->mac);
         queues[q] = &dpdk->port;

@@ -93,8 +93,8 @@ static enum flow_owner ip6_owner(struct span in, struct flow *out)
 {
     struct ip6_header header;
     struct ip6_ext ext;
-    if (ip6_header_read(in, &header) != ERR_OK)
-        return FLOW_FINDER;
+    if (ip6_header_read(in, &header) != ERR_OK || ip_is_v4(header.src) || ip_is_v4(header.dst))
+        return FLOW_FINDER; /* an IPv4-mapped address is on no wire */
     out->addr[0] = header.src;
     out->addr[1] = header.dst;
     struct span payload = span_first(span_after(in, IP6_HEADER_LEN), header.payload_len);

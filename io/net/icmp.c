@@ -61,7 +61,8 @@ static enum err quote6_read(struct reader *r, struct icmp_quote *out)
     reader_u8(r); /* hop limit */
     reader_copy(r, out->src.octets, IP_ADDR_LEN);
     reader_copy(r, out->dst.octets, IP_ADDR_LEN);
-    return ERR_OK;
+    /* An IPv4-mapped address would name a connection of the other family. */
+    return ip_is_v4(out->src) || ip_is_v4(out->dst) ? ERR_MALFORMED : ERR_OK;
 }
 
 enum err icmp_quote_read(struct span in, struct icmp_quote *out)

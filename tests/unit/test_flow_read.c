@@ -51,6 +51,14 @@ static void segments_have_their_ports(void **state)
         }
 }
 
+static void an_ipv4_mapped_address_is_nobodys(void **state)
+{
+    (void)state;
+    expect_owner(FLOW_FINDER, ETH_TYPE_IP6,
+                 guarded_hex("60000000 0008 11 40 20010db8000000000000000000000001"
+                             "00000000000000000000 ffff 0a620001 9c40 0ad7 0008 0000"));
+}
+
 static void fragments_go_by_their_addresses(void **state)
 {
     (void)state;
@@ -154,6 +162,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(segments_have_their_ports),
+        cmocka_unit_test(an_ipv4_mapped_address_is_nobodys),
         cmocka_unit_test(fragments_go_by_their_addresses),
         cmocka_unit_test(icmp_errors_follow_what_they_quote),
         cmocka_unit_test(answers_about_neighbours_are_for_all),

@@ -229,6 +229,21 @@ static void quotes_of_ipv6_name_the_segment(void **state)
         check_err("cut", icmp_quote_read(guarded_copy(span_first(in, cut)), &quote), ERR_SHORT);
 }
 
+/* Believed, such a quotation would name a connection over IPv4. */
+static void quotes_of_ipv4_mapped_addresses_are_refused(void **state)
+{
+    (void)state;
+    static const char mapped[] = "00000000000000000000 ffff 0a620001";
+    struct icmp_quote quote;
+    char text[160];
+    for (int which = 0; which < 2; which++) {
+        snprintf(text, sizeof text, "60000000 05c8 06 3f %s %s 8001 0ad7 01020304",
+                 which == 0 ? mapped : SRC, which == 1 ? mapped : DST);
+        check_err(which == 0 ? "source" : "destination", icmp_quote_read(guarded_hex(text), &quote),
+                  ERR_MALFORMED);
+    }
+}
+
 static void udp_header_reads_and_refuses(void **state)
 {
     (void)state;
@@ -302,6 +317,7 @@ int main(void)
         cmocka_unit_test(nd_messages_read_and_refuse),
         cmocka_unit_test(nd_options_are_bounded),
         cmocka_unit_test(quotes_of_ipv6_name_the_segment),
+        cmocka_unit_test(quotes_of_ipv4_mapped_addresses_are_refused),
         cmocka_unit_test(udp_header_reads_and_refuses),
         cmocka_unit_test(tags_are_read_and_written),
     };

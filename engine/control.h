@@ -23,7 +23,7 @@ typedef void control_answer(void *ctx, uint64_t cookie, enum err err, uint64_t i
 #define CONTROL_COUNTERS(X)                                                                        \
     X(jobs_accepted, "Jobs accepted: durable and answered so.")                                    \
     X(jobs_repeated, "Jobs not accepted again: the idempotency key named an earlier one.")         \
-    X(jobs_refused, "Jobs refused, whatever the reason.")                                                \
+    X(jobs_refused, "Jobs refused, whatever the reason.")                                          \
     X(devices_put, "Devices registered or updated.")                                               \
     X(devices_removed, "Devices removed.")                                                         \
     X(msisdn_moved, "Numbers that an enabled profile took over from another device.")              \

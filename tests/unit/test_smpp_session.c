@@ -16,7 +16,7 @@ static struct smpp_bed bed;
 static uint64_t counted(const char *name)
 {
     const struct smpp_session_counters *counters = smpp_session_counters(bed.session);
-#define VALUE(field, text)                                                                               \
+#define VALUE(field, text)                                                                         \
     if (strcmp(name, #field) == 0)                                                                 \
         return counter_read(&counters->field);
     SMPP_SESSION_COUNTERS(VALUE)

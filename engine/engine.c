@@ -10,9 +10,11 @@
 #include <rte_eal.h>
 #include <rte_errno.h>
 
+#include <inttypes.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #define DRAIN_MS 3000u /* open SMPP answers are awaited so long */
 #define CLOSE_MS 1000u /* then unbind, FIN */
@@ -108,6 +110,13 @@ static enum err api_open(struct engine *engine, struct fault *fault)
 static enum err eal_start(const struct config *config, struct fault *fault)
 {
     struct eal_args args;
+    uint64_t machine_mb =
+        (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE) / (1u << 20);
+    if (config->memory.size_mb > machine_mb) {
+        fault_set(fault, "memory.size = %u MB: the machine has %" PRIu64 " MB; set a half or less",
+                  config->memory.size_mb, machine_mb);
+        return ERR_RANGE;
+    }
     topology_eal_args(config, &args);
     if (rte_eal_init(args.count, args.argv) >= 0)
         return ERR_OK;

@@ -121,7 +121,7 @@ jobs: {{waiting_max: 1000}}
             self.refused(f"127.0.0.1 port {self.port}")
         sound = self.config.read_text()
         self.config.write_text(sound.replace("size: 256M", "size: 900G"))
-        self.refused("memory.size = 921600 MB: starling check")
+        self.refused("memory.size = 921600 MB: the machine has")
         self.config.write_text(sound)
         (self.at / "kek").chmod(0o644)
         self.refused("kek")

@@ -61,6 +61,19 @@ static void all_is_home_after_kills_in_every_weather(void **state)
     }
 }
 
+/* Two jobs for every device, and on every other seed a kill in the midst of them. */
+static void two_jobs_each(struct world *world, unsigned long seed)
+{
+    story_submit_to_all(world, DELETE_SECOND_PROFILE, HOUR_S);
+    story_submit_to_all(world, NULL, HOUR_S);
+    world_run(world, seed * WORLD_SECOND, NULL);
+    if (seed % 2 == 0) {
+        world_kill(world);
+        world_start(world);
+    }
+    story_finish_home(world);
+}
+
 static void three_workers_and_two_edges_share_the_work(void **state)
 {
     (void)state;
@@ -72,14 +85,7 @@ static void three_workers_and_two_edges_share_the_work(void **state)
         if (seed > 1)
             every_weather(&options);
         struct world *world = world_create(&options);
-        story_submit_to_all(world, DELETE_SECOND_PROFILE, HOUR_S);
-        story_submit_to_all(world, NULL, HOUR_S);
-        world_run(world, seed * WORLD_SECOND, NULL);
-        if (seed % 2 == 0) {
-            world_kill(world);
-            world_start(world);
-        }
-        story_finish_home(world);
+        two_jobs_each(world, seed);
         for (uint32_t e = 0; e < 2 && seed == 1; e++)
             assert_true(counter_read(&world->topology->edges[e]->counters.submits) > 0);
         for (uint32_t w = 0; w < 3 && seed == 1; w++)
@@ -120,14 +126,7 @@ static void edges_share_a_port_that_delivers_anywhere(void **state)
         if (seed > 2)
             every_weather(&options);
         struct world *world = world_create(&options);
-        story_submit_to_all(world, DELETE_SECOND_PROFILE, HOUR_S);
-        story_submit_to_all(world, NULL, HOUR_S);
-        world_run(world, seed * WORLD_SECOND, NULL);
-        if (seed % 2 == 0) {
-            world_kill(world);
-            world_start(world);
-        }
-        story_finish_home(world);
+        two_jobs_each(world, seed);
         uint64_t passed = resteer_figures(world, (char[]){ "passed" });
         assert_true(passed > 0);
         assert_int_equal(resteer_figures(world, (char[]){ "ring_full" }), 0);

@@ -129,7 +129,7 @@ static enum err eal_start(const struct config *config, struct fault *fault)
     else
         fault_set(fault,
                   "DPDK's EAL did not start (%s): see its lines above; it asked for memory.size = "
-                  "%u MB: starling check compares that with the machine's",
+                  "%u MB",
                   why, config->memory.size_mb);
     return ERR_IO;
 }

@@ -132,7 +132,5 @@ bool api_results_due(const struct api_request *request);
 uint64_t api_cookie(const struct api_request *request, uint32_t item);
 /* Appends an item and returns its index. */
 uint32_t api_item_add(struct api_request *request);
-void api_item_fail(struct api_request *request, uint32_t item, enum err err, const char *error,
-                   const char *field);
 
 #endif

@@ -30,8 +30,8 @@ void api_reason_write(struct api_text *out, const char *error, const char *field
     }
 }
 
-void api_item_fail(struct api_request *request, uint32_t item, enum err err, const char *error,
-                   const char *field)
+static void item_fail(struct api_request *request, uint32_t item, enum err err, const char *error,
+                      const char *field)
 {
     struct api_item *at = &request->items[item];
     at->err = (uint8_t)err;
@@ -60,7 +60,7 @@ static bool offer(struct api_request *request, struct span text)
     uint32_t item = api_item_add(request);
     if (request->overlong) {
         request->overlong = false;
-        api_item_fail(request, item, ERR_RANGE, "longer than 65536 octets", NULL);
+        item_fail(request, item, ERR_RANGE, "longer than 65536 octets", NULL);
         return true;
     }
     request->outstanding++; /* first: the answer may come within the call */
@@ -73,7 +73,7 @@ static bool offer(struct api_request *request, struct span text)
         request->line--;
         return false;
     }
-    api_item_fail(request, item, err, fault.text.text, fault.field);
+    item_fail(request, item, err, fault.text.text, fault.field);
     return true;
 }
 

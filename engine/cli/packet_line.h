@@ -30,10 +30,6 @@ struct packet_line {
 
 /* packet_member.c: members of a line. Each sets the fault and returns false when it is not as
  * wanted; never shows a value. */
-bool packet_hex(struct packet_line *line, const json_t *object, const char *name, uint8_t *out,
-                size_t len);
-bool packet_uint(struct packet_line *line, const json_t *object, const char *name, size_t octets,
-                 uint64_t *out);
 bool packet_long(struct packet_line *line, const char *name, uint8_t **out, size_t *len);
 bool packet_number(struct packet_line *line, const json_t *object, const char *name,
                    json_int_t most, json_int_t *out);

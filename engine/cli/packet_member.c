@@ -10,8 +10,8 @@ static struct span text_of(const json_t *value)
     return span_of(json_string_value(value), json_string_length(value));
 }
 
-bool packet_hex(struct packet_line *line, const json_t *object, const char *name, uint8_t *out,
-                size_t len)
+static bool packet_hex(struct packet_line *line, const json_t *object, const char *name,
+                       uint8_t *out, size_t len)
 {
     const json_t *value = json_object_get(object, name);
     struct writer octets = writer_over(out, len);
@@ -23,8 +23,8 @@ bool packet_hex(struct packet_line *line, const json_t *object, const char *name
     return false;
 }
 
-bool packet_uint(struct packet_line *line, const json_t *object, const char *name, size_t octets,
-                 uint64_t *out)
+static bool packet_uint(struct packet_line *line, const json_t *object, const char *name,
+                        size_t octets, uint64_t *out)
 {
     uint8_t bytes[8];
     if (!packet_hex(line, object, name, bytes, octets))

@@ -24,7 +24,7 @@
 
 static const char semi_octets[] = "0123456789*#abc"; /* §9.1.2.3 */
 
-bool sms_dcs_is_7bit(uint8_t dcs)
+static bool dcs_is_7bit(uint8_t dcs)
 {
     switch (dcs >> 4) {
     case 0xF: /* data coding, message class */
@@ -41,7 +41,7 @@ bool sms_dcs_is_7bit(uint8_t dcs)
 
 static size_t ud_octets(uint8_t udl, uint8_t dcs)
 {
-    return sms_dcs_is_7bit(dcs) ? (udl * 7u + 7) / 8 : udl;
+    return dcs_is_7bit(dcs) ? (udl * 7u + 7) / 8 : udl;
 }
 
 /* The letters that the default alphabet and ASCII code alike. */

@@ -58,9 +58,6 @@ struct sms_deliver_report {
     struct span ud;
 };
 
-/* Whether user data under this DCS is counted in septets (TS 23.038 §4). */
-bool sms_dcs_is_7bit(uint8_t dcs);
-
 /* Each reads one TPDU filling all of `in`: ERR_SHORT, ERR_TRAILING, ERR_MALFORMED (type, digit,
  * vpf), ERR_RANGE (an address or user data too long), ERR_UNSUPPORTED (alphanumeric address with
  * letters outside ASCII). On an error `*at`, when given, is the offset of the field that failed. */

@@ -128,47 +128,91 @@ void ports_off(struct ports *ports)
 struct out {
     api_metric_emit *emit;
     void *arg;
+    const char *name, *help;
     const char *port;
-    char more[24]; /* labels */
+    uint32_t queue;
 };
 
-static void emit_counter(const struct out *out, const char *name, const char *help,
-                         const char *event, uint64_t value)
+static void emit_sample(const struct out *out, const char *labels, uint64_t value)
 {
-    char labels[96];
-    snprintf(labels, sizeof labels, "port=\"%s\"%s,event=\"%s\"", out->port, out->more, event);
-    const struct api_metric metric = {
-        .name = name, .help = help, .type = "counter", .labels = labels, .value = (double)value
-    };
+    const struct api_metric metric = { .name = out->name,
+                                       .help = out->help,
+                                       .type = "counter",
+                                       .labels = labels,
+                                       .value = (double)value,
+                                       .suffix = "" };
     out->emit(out->arg, &metric);
+}
+
+/* By prefix too: an account may be called as another peer is. */
+static void emit_peer(void *ctx, const struct steer_row *row)
+{
+    const struct out *out = ctx;
+    char labels[192], prefix[IP_TEXT_CAP];
+    ip_write(row->addr, prefix);
+    int len = snprintf(labels, sizeof labels,
+                       "port=\"%s\",peer=\"%s\",prefix=\"%s/%u\",event=", out->port, row->name,
+                       prefix, row->prefix_len);
+    snprintf(labels + len, sizeof labels - (size_t)len, "\"passed\"");
+    emit_sample(out, labels, row->passed);
+    snprintf(labels + len, sizeof labels - (size_t)len, "\"shed\"");
+    emit_sample(out, labels, row->shed);
 }
 
 static void emit_socket(void *ctx, const char *event, uint64_t value)
 {
-    emit_counter(
-        ctx, "starling_xsk_total",
-        "AF_XDP sockets: system calls, and what socket or kernel lost (io/port_xsk_state.h).",
-        event, value);
+    const struct out *out = ctx;
+    char labels[96];
+    snprintf(labels, sizeof labels, "port=\"%s\",queue=\"%u\",event=\"%s\"", out->port, out->queue,
+             event);
+    emit_sample(out, labels, value);
 }
 
-/* Samples of one name stay together, whatever the number of ports. */
+/* The samples of one name, of all ports. */
+static void emit_all(struct ports *ports, struct out *out,
+                     void (*each)(struct ports *ports, uint32_t index, struct out *out))
+{
+    for (uint32_t i = 0; i < ports->config->port_count; i++) {
+        out->port = ports->config->ports[i].name;
+        if (ports->devices[i] != NULL)
+            each(ports, i, out);
+    }
+}
+
+static void steered(struct ports *ports, uint32_t index, struct out *out)
+{
+    char labels[96];
+    for (uint32_t c = 0; c < STEER_COUNTER_COUNT; c++) {
+        snprintf(labels, sizeof labels, "port=\"%s\",event=\"%s\"", out->port,
+                 steer_counter_label(c));
+        emit_sample(out, labels, steer_view_counter(xsk_device_view(ports->devices[index]), c));
+    }
+}
+
+static void peers(struct ports *ports, uint32_t index, struct out *out)
+{
+    steer_view_peers(xsk_device_view(ports->devices[index]), emit_peer, out);
+}
+
+static void sockets(struct ports *ports, uint32_t index, struct out *out)
+{
+    for (out->queue = 0; out->queue < ports->config->ports[index].edge_count; out->queue++)
+        if (ports->sockets[index][out->queue] != NULL)
+            port_xsk_figures(ports->sockets[index][out->queue], emit_socket, out);
+}
+
 void ports_emit(struct ports *ports, api_metric_emit *emit, void *arg)
 {
     struct out out = { .emit = emit, .arg = arg };
-    for (uint32_t i = 0; i < ports->config->port_count; i++) {
-        out.port = ports->config->ports[i].name;
-        for (uint32_t c = 0; ports->devices[i] != NULL && c < STEER_COUNTER_COUNT; c++)
-            emit_counter(&out, "starling_xdp_total",
-                         "Frames by what the XDP program did with them (io/xdp/steer_map.h).",
-                         steer_counter_label(c),
-                         steer_view_counter(xsk_device_view(ports->devices[i]), c));
-    }
-    for (uint32_t i = 0; i < ports->config->port_count; i++) {
-        out.port = ports->config->ports[i].name;
-        for (uint32_t q = 0; q < ports->config->ports[i].edge_count; q++) {
-            snprintf(out.more, sizeof out.more, ",queue=\"%u\"", q);
-            if (ports->devices[i] != NULL && ports->sockets[i][q] != NULL)
-                port_xsk_figures(ports->sockets[i][q], emit_socket, &out);
-        }
-    }
+    out.name = "starling_xdp_total";
+    out.help = "Frames by what the XDP program did with them; starling xdp status explains each.";
+    emit_all(ports, &out, steered);
+    out.name = "starling_xdp_peer_total";
+    out.help = "Frames of each peer, passed on or beyond its own rate.";
+    emit_all(ports, &out, peers);
+    out.name = "starling_xsk_total";
+    out.help =
+        "AF_XDP sockets: system calls (wakeups), frames copied, and what was lost for want of "
+        "frames or of room in a ring, by us and by the kernel.";
+    emit_all(ports, &out, sockets);
 }

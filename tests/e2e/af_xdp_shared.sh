@@ -17,6 +17,8 @@ away() { ip netns exec "$RIG_NETNS" "$@"; }
 xdp() { "$RIG_STARLING" xdp "$@" --interface "$RIG_LINK"; }
 status() { xdp status --json >"$RIG_DIR/status" && jq -r ".[0] | $1" "$RIG_DIR/status"; }
 counter() { status ".counters.$1"; }
+metrics() { curl -sS -m 10 "$RIG_URL/metrics"; }
+metrics_lint() { metrics | "$root/tests/e2e/metrics_lint.py"; }
 attached() { ip -d link show "$RIG_LINK" | grep -c 'prog/xdp'; }
 talks() { away python3 "$beside" talk "${3:-$kernel}" $echo_port "$1" || fail "the kernel's own TCP: $2"; }
 flood() { away python3 "$beside" flood "$1" 10.98.0.1 "$2" || fail "cannot flood from $1"; }
@@ -74,7 +76,11 @@ at_least "packets of the peer passed" "$(status '.peers[] | select(.name == "poo
 is_equal "the SMSC is a peer, never shed" "$(status '.peers[] | select(.name == "main") | .shed')" 0
 is_equal "sources that were shed" "$(status .shed.count)" 1
 is_equal "metrics and maps agree on what was shed" \
-    "$(curl -sS "$RIG_URL/metrics" | awk '/^starling_xdp_total.*"drop_source_rate"/ { print $2 }')" "$(counter drop_source_rate)"
+    "$(metrics | awk '/^starling_xdp_total[{].*"drop_source_rate"/ { print $2 }')" "$(counter drop_source_rate)"
+is_equal "and on what passed of the peer" \
+    "$(metrics | awk '/^starling_xdp_peer_total[{].*"pool",prefix="10.98.0.77.32",event="passed"/ { print $2 }')" \
+    "$(status '.peers[] | select(.name == "pool") | .passed')"
+says "what Prometheus makes of /metrics" 0 "metrics are sound" metrics_lint
 
 say "--- the drop list"
 before=$(counter drop_listed)

@@ -22,6 +22,12 @@ bool ip_routed(const struct net *net, struct ip_addr dst)
     return !ip_is_none(next_hop(net, dst));
 }
 
+struct neighbour_waiting *ip_await(struct net *net, struct ip_addr dst, uint64_t now_ns)
+{
+    struct ip_addr hop = next_hop(net, dst);
+    return ip_is_none(hop) ? NULL : neighbour_await(net, hop, now_ns);
+}
+
 bool ip_next_hop_known(const struct net *net, struct ip_addr dst)
 {
     return neighbour_known(net, next_hop(net, dst));

@@ -8,6 +8,7 @@
 #include "io/net/ip.h"
 
 struct net;
+struct neighbour_waiting;
 
 /* A packet being received, for those above IP; valid while its frame is. */
 struct ip_in {
@@ -24,6 +25,9 @@ struct ip_addr ip_source(const struct net *net, struct ip_addr peer);
 
 /* Whether there is a way to dst at all: its subnet or a gateway. */
 bool ip_routed(const struct net *net, struct ip_addr dst);
+
+/* neighbour_await for the next hop to dst. */
+struct neighbour_waiting *ip_await(struct net *net, struct ip_addr dst, uint64_t now_ns);
 
 /* Whether the next hop to dst has answered. */
 bool ip_next_hop_known(const struct net *net, struct ip_addr dst);

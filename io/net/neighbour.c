@@ -28,9 +28,12 @@ static void queue_drop(struct net *net, struct neighbour *neighbour)
     neighbour->queue_count = 0;
 }
 
+/* Nothing waits for it but frames. */
 static void entry_clear(struct net *net, struct neighbour *neighbour)
 {
     queue_drop(net, neighbour);
+    if (neighbour->is_answered)
+        LIST_REMOVE(neighbour, answered_link);
     wheel_disarm(&net->wheel, &neighbour->timer);
     *neighbour = (struct neighbour){ .state = NEIGHBOUR_FREE };
 }
@@ -64,22 +67,36 @@ static struct neighbour *entry_find(const struct net *net, struct ip_addr addr)
     return NULL;
 }
 
-/* A free entry, or the one longest unused that nothing waits for, and that was not used since
- * `since_ns`; NULL when there is none. */
-static struct neighbour *entry_take(struct net *net, struct ip_addr addr, uint64_t since_ns)
+static bool is_gateway(const struct net *net, struct ip_addr addr)
 {
-    struct neighbour *bucket = bucket_of(net, addr);
+    return ip_equal(addr, net->config.gateway4) || ip_equal(addr, net->config.gateway6);
+}
+
+/* Whether an entry is asked for because of what a stranger sent. */
+static bool for_stranger(const struct net *net, const struct neighbour *entry)
+{
+    return entry->state == NEIGHBOUR_ASKED && LIST_EMPTY(&entry->waiting) &&
+           !is_gateway(net, entry->addr);
+}
+
+/* Of a bucket: a free entry, or the one longest unused that nothing waits for, and that was not used
+ * since `since_ns`; NULL when there is none. */
+static struct neighbour *spare_entry(struct neighbour *bucket, uint64_t since_ns)
+{
     struct neighbour *best = NULL;
     for (uint32_t i = 0; i < NEIGHBOUR_WAYS; i++) {
         struct neighbour *entry = &bucket[i];
-        if (entry->state == NEIGHBOUR_FREE) {
-            best = entry;
-            break;
-        }
-        if (entry->state != NEIGHBOUR_ASKED && entry->used_ns < since_ns &&
-            (best == NULL || entry->used_ns < best->used_ns))
+        if (entry->state == NEIGHBOUR_FREE)
+            return entry;
+        if (entry->state != NEIGHBOUR_ASKED && LIST_EMPTY(&entry->waiting) &&
+            entry->used_ns < since_ns && (best == NULL || entry->used_ns < best->used_ns))
             best = entry;
     }
+    return best;
+}
+
+static struct neighbour *entry_begin(struct net *net, struct neighbour *best, struct ip_addr addr)
+{
     if (best == NULL)
         return NULL;
     entry_clear(net, best);
@@ -88,13 +105,27 @@ static struct neighbour *entry_take(struct net *net, struct ip_addr addr, uint64
     return best;
 }
 
-static bool may_ask(const struct net *net, struct ip_addr addr)
+static bool may_ask_for_stranger(const struct net *net, struct ip_addr addr)
 {
     const struct neighbour *bucket = bucket_of(net, addr);
     uint32_t asked = 0;
     for (uint32_t i = 0; i < NEIGHBOUR_WAYS; i++)
-        asked += bucket[i].state == NEIGHBOUR_ASKED;
+        asked += for_stranger(net, &bucket[i]);
     return asked < NEIGHBOUR_ASKED_MAX;
+}
+
+/* An entry for a station that is to be asked for; when `wanted`, one that is asked for because of a
+ * stranger makes room. */
+static struct neighbour *entry_take(struct net *net, struct ip_addr addr, bool wanted)
+{
+    if (!wanted && !may_ask_for_stranger(net, addr))
+        return NULL;
+    struct neighbour *bucket = bucket_of(net, addr);
+    struct neighbour *best = spare_entry(bucket, UINT64_MAX);
+    for (uint32_t i = 0; wanted && best == NULL && i < NEIGHBOUR_WAYS; i++)
+        if (for_stranger(net, &bucket[i]))
+            best = &bucket[i];
+    return entry_begin(net, best, addr);
 }
 
 /* Asks all stations, or the one that is known, and again in a while. */
@@ -124,7 +155,7 @@ static uint16_t eth_type_of(struct ip_addr addr)
     return ip_is_v4(addr) ? ETH_TYPE_IP4 : ETH_TYPE_IP6;
 }
 
-/* The address is settled: what waits may go. */
+/* The address is settled: what waits may go, connections as fast as the port takes their SYNs. */
 static void learn(struct net *net, struct neighbour *neighbour, const uint8_t *mac,
                   enum neighbour_state state, uint64_t now_ns)
 {
@@ -140,6 +171,10 @@ static void learn(struct net *net, struct neighbour *neighbour, const uint8_t *m
         net_tx_to(net, neighbour->queue[i], neighbour->mac, eth_type_of(neighbour->addr));
     net->neighbours.queued_count -= neighbour->queue_count;
     neighbour->queue_count = 0;
+    if (!neighbour->is_answered && !LIST_EMPTY(&neighbour->waiting)) {
+        neighbour->is_answered = true;
+        LIST_INSERT_HEAD(&net->neighbours.answered, neighbour, answered_link);
+    }
 }
 
 static enum neighbour_heard stranger_hear(struct net *net, struct ip_addr addr, const uint8_t *mac,
@@ -148,7 +183,8 @@ static enum neighbour_heard stranger_hear(struct net *net, struct ip_addr addr, 
     if (word != NEIGHBOUR_ASKS_US || mac == NULL)
         return NEIGHBOUR_UNASKED;
     uint64_t since_ns = now_ns > NEIGHBOUR_KEEP_NS ? now_ns - NEIGHBOUR_KEEP_NS : 1;
-    struct neighbour *neighbour = entry_take(net, addr, since_ns);
+    struct neighbour *neighbour =
+        entry_begin(net, spare_entry(bucket_of(net, addr), since_ns), addr);
     if (neighbour == NULL) {
         net_count(net, NET_NEIGHBOUR_FULL);
         return NEIGHBOUR_UNASKED;
@@ -193,7 +229,8 @@ static void enqueue(struct net *net, struct neighbour *neighbour, struct rte_mbu
             neighbour->queue[i] = neighbour->queue[i + 1];
         net->neighbours.queued_count--;
     }
-    if (net->neighbours.queued_count == NEIGHBOUR_QUEUE_ALL) {
+    uint32_t kept = is_gateway(net, neighbour->addr) ? 0 : 2 * NEIGHBOUR_QUEUE;
+    if (net->neighbours.queued_count >= NEIGHBOUR_QUEUE_ALL - kept) {
         net_drop(net, frame, NET_NEIGHBOUR_QUEUE_FULL);
         return;
     }
@@ -205,7 +242,7 @@ void neighbour_send(struct net *net, struct rte_mbuf *frame, struct ip_addr addr
 {
     struct neighbour *neighbour = entry_find(net, addr);
     if (neighbour == NULL) {
-        neighbour = may_ask(net, addr) ? entry_take(net, addr, UINT64_MAX) : NULL;
+        neighbour = entry_take(net, addr, is_gateway(net, addr));
         if (neighbour == NULL) {
             net_drop(net, frame, NET_NEIGHBOUR_FULL);
             return;
@@ -221,6 +258,33 @@ void neighbour_send(struct net *net, struct rte_mbuf *frame, struct ip_addr addr
     if (neighbour->state == NEIGHBOUR_STALE)
         ask_anew(net, neighbour, NEIGHBOUR_PROBED, now_ns);
     net_tx_to(net, frame, neighbour->mac, eth_type_of(addr));
+}
+
+struct neighbour_waiting *neighbour_await(struct net *net, struct ip_addr addr, uint64_t now_ns)
+{
+    struct neighbour *neighbour = entry_find(net, addr);
+    if (neighbour == NULL) {
+        neighbour = entry_take(net, addr, true);
+        if (neighbour == NULL)
+            return NULL;
+        ask_anew(net, neighbour, NEIGHBOUR_ASKED, now_ns);
+    }
+    if (neighbour->state != NEIGHBOUR_ASKED)
+        return NULL;
+    neighbour->used_ns = now_ns;
+    return &neighbour->waiting;
+}
+
+struct neighbour_waiting *neighbour_answered(struct net *net)
+{
+    struct neighbour *neighbour;
+    while ((neighbour = LIST_FIRST(&net->neighbours.answered)) != NULL) {
+        if (neighbour->state != NEIGHBOUR_ASKED && !LIST_EMPTY(&neighbour->waiting))
+            return &neighbour->waiting;
+        neighbour->is_answered = false; /* none left, or lost again */
+        LIST_REMOVE(neighbour, answered_link);
+    }
+    return NULL;
 }
 
 bool neighbour_known(const struct net *net, struct ip_addr addr)
@@ -250,12 +314,18 @@ void neighbour_doubt(struct net *net, struct ip_addr addr)
 void neighbour_timer(struct net *net, struct timer *timer, uint64_t now_ns)
 {
     struct neighbour *neighbour = CONTAINER_OF(timer, struct neighbour, timer);
-    if (neighbour->state == NEIGHBOUR_KNOWN)
+    bool wanted = !LIST_EMPTY(&neighbour->waiting) || is_gateway(net, neighbour->addr);
+    if (neighbour->state == NEIGHBOUR_KNOWN) {
         neighbour->state = NEIGHBOUR_STALE;
-    else if (neighbour->tries < NEIGHBOUR_TRIES)
+    } else if (neighbour->tries < NEIGHBOUR_TRIES) {
         ask(net, neighbour, now_ns);
-    else if (neighbour->state == NEIGHBOUR_PROBED && may_ask(net, neighbour->addr))
+    } else if (neighbour->state == NEIGHBOUR_PROBED &&
+               (wanted || may_ask_for_stranger(net, neighbour->addr))) {
         ask_anew(net, neighbour, NEIGHBOUR_ASKED, now_ns); /* gone or moved: all are asked */
-    else
+    } else if (!LIST_EMPTY(&neighbour->waiting)) {
+        queue_drop(net, neighbour);
+        ask_anew(net, neighbour, NEIGHBOUR_ASKED, now_ns); /* for as long as a connection waits */
+    } else {
         entry_clear(net, neighbour);
+    }
 }

@@ -124,6 +124,8 @@ static void conn_free(struct tcp_conn *conn)
     struct tcp_table *tcp = &conn->net->tcp;
     if (conn->on_out)
         TAILQ_REMOVE(&tcp->out, conn, out_link);
+    if (conn->on_hop)
+        LIST_REMOVE(conn, hop_link);
     if (conn->on_resume)
         TAILQ_REMOVE(&tcp->resume, conn, resume_link);
     *conn = (struct tcp_conn){ .free_next = tcp->free };
@@ -228,8 +230,22 @@ void tcp_conn_out(struct tcp_conn *conn)
 {
     if (conn->on_out)
         return;
+    if (conn->on_hop)
+        LIST_REMOVE(conn, hop_link);
+    conn->on_hop = false;
     conn->on_out = true;
     TAILQ_INSERT_TAIL(&conn->net->tcp.out, conn, out_link);
+}
+
+bool tcp_conn_await_hop(struct tcp_conn *conn, uint64_t now_ns)
+{
+    ASSERT(!conn->on_out && !conn->on_hop);
+    struct neighbour_waiting *waiting = ip_await(conn->net, conn->peer_addr, now_ns);
+    if (waiting == NULL)
+        return false;
+    conn->on_hop = true;
+    LIST_INSERT_HEAD(waiting, conn, hop_link);
+    return true;
 }
 
 void tcp_conn_starve(struct tcp_conn *conn)

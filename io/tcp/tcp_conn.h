@@ -52,6 +52,7 @@ struct tcp_conn {
 
     bool passive : 1; /* from a listener */
     bool on_out : 1;
+    bool on_hop : 1; /* waits for the next hop's answer to send its SYN; then not on_out */
     bool on_resume : 1;
     bool starved : 1;
     bool wscale_agreed : 1; /* both sides sent the option (RFC 7323 §2.2) */
@@ -144,7 +145,10 @@ struct tcp_conn {
     struct timer retransmit_timer; /* or the probe of a zero window */
     struct timer ack_timer;
     struct timer life_timer; /* connecting, keep-alive, FIN-WAIT-2, TIME-WAIT */
-    TAILQ_ENTRY(tcp_conn) out_link;
+    union {
+        TAILQ_ENTRY(tcp_conn) out_link;
+        LIST_ENTRY(tcp_conn) hop_link;
+    };
     TAILQ_ENTRY(tcp_conn) resume_link;
     TAILQ_ENTRY(tcp_conn) wait_link; /* half-open, in TIME-WAIT, or starved */
     struct tcp_conn *free_next;
@@ -182,6 +186,8 @@ void tcp_feed_starved(struct net *net);
 void tcp_conn_reap(struct tcp_conn *conn);
 void tcp_conn_time_wait(struct tcp_conn *conn, uint64_t now_ns);
 void tcp_conn_out(struct tcp_conn *conn); /* to be looked at by the next flush */
+/* Not before the next hop has answered, if it has yet to; then as above. False: it may send. */
+bool tcp_conn_await_hop(struct tcp_conn *conn, uint64_t now_ns);
 void tcp_conn_set_state(struct tcp_conn *conn, enum tcp_state state);
 struct tcp_listener *tcp_listener_find(struct net *net, uint16_t port);
 

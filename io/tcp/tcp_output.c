@@ -6,6 +6,7 @@
 #define RST_PER_S 1000u
 #define CUT_OCTETS_MAX (UINT16_MAX - 128u) /* with headers of any kind, what an IP length holds */
 #define NO_FRAME_RETRY_NS TCP_NS_PER_MS
+#define BEGIN_AT_ONCE 256u
 
 /* Octets from rcv_nxt on that the peer may send. The right edge never moves left (RFC 9293
  * SHLD-14), and moves right in steps worth a segment (§3.8.6.2.2). */
@@ -323,6 +324,9 @@ static void stream_send(struct tcp_conn *conn, uint64_t now_ns)
 
 static void conn_output(struct tcp_conn *conn, uint64_t now_ns)
 {
+    bool begins = conn->state == TCP_SYN_SENT && conn->snd_nxt == conn->iss;
+    if (begins && tcp_conn_await_hop(conn, now_ns))
+        return;
     switch ((enum tcp_state)conn->state) {
     case TCP_CLOSED:
         tcp_conn_reap(conn);
@@ -352,10 +356,23 @@ static void conn_output(struct tcp_conn *conn, uint64_t now_ns)
         segment_send(conn, empty_seq(conn), 0, TCP_ACK, now_ns);
 }
 
+/* Connections whose next hop has answered, as many as a port takes SYNs of at once. */
+static void answered_out(struct net *net)
+{
+    struct neighbour_waiting *waiting;
+    for (uint32_t i = 0; i < BEGIN_AT_ONCE; i++) {
+        waiting = neighbour_answered(net);
+        if (waiting == NULL)
+            return;
+        tcp_conn_out(LIST_FIRST(waiting));
+    }
+}
+
 /* Those that are on the list now; who comes on it meanwhile waits for the next flush. */
 void tcp_flush(struct net *net, uint64_t now_ns)
 {
     struct tcp_conn_list *out = &net->tcp.out;
+    answered_out(net);
     const struct tcp_conn *last = TAILQ_LAST(out, tcp_conn_list);
     bool more = last != NULL;
     while (more) {
@@ -371,7 +388,8 @@ bool tcp_busy(const struct net *net)
 {
     const struct tcp_table *tcp = &net->tcp;
     bool feed = !TAILQ_EMPTY(&tcp->starved) && tcp->ref_pool.free != NULL;
-    return !TAILQ_EMPTY(&tcp->out) || !TAILQ_EMPTY(&tcp->resume) || feed;
+    bool answered = !LIST_EMPTY(&net->neighbours.answered);
+    return answered || !TAILQ_EMPTY(&tcp->out) || !TAILQ_EMPTY(&tcp->resume) || feed;
 }
 
 void tcp_ack_later(struct tcp_conn *conn, uint64_t now_ns)

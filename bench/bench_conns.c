@@ -2,12 +2,15 @@
  * do, a request and its response on any of them; and what a packet of a stranger costs. One core, both ends; the
  * script's end is left out of the times. */
 #include "base/prng.h"
+#include "base/wheel.h"
 #include "bench/bench.h"
 #include "tests/support/crowd.h"
 #include "tests/support/stranger.h"
 
 #include <rte_eal.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
 
 #define BURST 32u
 #define STRANGER_CONNS 100u
@@ -16,8 +19,19 @@
 #define IDLE_NAME "turn with nothing to do, %u connections"
 #define ASKED_NAME "request and response, %u connections"
 
+#define WHEEL_NAME "wheel: a millisecond, %u timers for one moment 100 s away"
+#define FAR_NS 100000000000u
+
 static struct crowd crowd;
 static struct prng prng;
+
+/* What others on this CPU take does not count. */
+static uint64_t thread_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
 
 /* The crowd of that size, opened when another one was. False, and the row skipped, when it cannot be. */
 static bool crowd_of(struct bench *bench, uint32_t count, uint32_t more)
@@ -92,6 +106,36 @@ static void requests(struct bench *bench, void *arg)
         bench_skip(bench, "requests without an answer");
 }
 
+/* A wheel's milliseconds, from when its timers were armed for one far moment until all have fired. */
+static void wheel_tick(struct bench *bench, void *arg)
+{
+    const uint32_t *count = arg;
+    struct wheel *wheel = malloc(sizeof *wheel);
+    struct timer *timers = calloc(*count, sizeof *timers);
+    uint64_t now_ns = 0, due_ns = 0, worst_ns = 0;
+    wheel_init(wheel, now_ns);
+    while (bench_more(bench)) {
+        if (wheel->armed_count == 0) {
+            bench_pause(bench);
+            due_ns = now_ns + FAR_NS;
+            for (uint32_t i = 0; i < *count; i++)
+                wheel_arm(wheel, &timers[i], due_ns);
+            bench_resume(bench);
+        }
+        now_ns += WHEEL_TICK_NS;
+        uint64_t start = thread_ns();
+        struct timer *timer = wheel_pop(wheel, now_ns);
+        uint64_t took = thread_ns() - start;
+        worst_ns = took > worst_ns ? took : worst_ns;
+        while (timer != NULL)
+            timer = wheel_pop(wheel, now_ns);
+    }
+    bench_items(bench, 1);
+    bench_figure(bench, "worst_us", (double)worst_ns / 1e3);
+    free(timers);
+    free(wheel);
+}
+
 static void strangers(struct bench *bench, void *arg)
 {
     const enum stranger *kind = arg;
@@ -132,11 +176,17 @@ int main(int argc, char **argv)
         fprintf(stderr, "bench-conns: the EAL needs 1,536 MiB of memory\n");
         return 1;
     }
-    char idle[80], asked[80], name[80];
+    char idle[80], asked[80], name[80], wheel[80];
     snprintf(idle, sizeof idle, IDLE_NAME, counts[0]);
     snprintf(asked, sizeof asked, ASKED_NAME, counts[0]);
     bench_row(idle, idle_turn, &counts[0]);
     bench_row(asked, requests, &counts[0]);
+    snprintf(wheel, sizeof wheel, WHEEL_NAME, counts[0]);
+    bench_row(wheel, wheel_tick, &counts[0]);
+    for (size_t i = 1; i < COUNT(counts); i++) {
+        snprintf(name, sizeof name, WHEEL_NAME, counts[i]);
+        bench_row_against(name, wheel, wheel_tick, &counts[i]);
+    }
     for (size_t i = 1; i < COUNT(counts); i++) {
         snprintf(name, sizeof name, IDLE_NAME, counts[i]);
         bench_row_against(name, idle, idle_turn, &counts[i]);

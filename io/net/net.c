@@ -250,7 +250,8 @@ void net_timers(struct net *net, uint64_t now_ns)
     tcp_resume_all(net, now_ns);
     tcp_feed_starved(net);
     struct timer *timer;
-    while ((timer = wheel_pop(&net->wheel, now_ns)) != NULL) {
+    for (uint32_t i = 0; i < NET_TIMERS_MAX && (timer = wheel_pop(&net->wheel, now_ns)) != NULL;
+         i++) {
         if (timer->kind == NET_TIMER_NEIGHBOUR)
             neighbour_timer(net, timer, now_ns);
         else

@@ -78,7 +78,10 @@ void net_destroy(struct net *net);
 /* One burst in. Returns how many frames it took. */
 uint32_t net_rx(struct net *net, uint64_t now_ns);
 
+/* Of those due, at most NET_TIMERS_MAX, so that no turn keeps frames waiting; the rest in the next
+ * turns, for which net_next_ns asks at once. */
 void net_timers(struct net *net, uint64_t now_ns);
+#define NET_TIMERS_MAX 256u
 
 /* Makes the segments that are due and sends them. */
 void net_flush(struct net *net, uint64_t now_ns);

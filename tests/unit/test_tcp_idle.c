@@ -119,6 +119,28 @@ static void silence_is_asked_about(void **state)
     assert_true(asked >= CONNS);
 }
 
+/* When a core was away while everything fell due, each turn does its share, asks for the next, and frames get
+ * through in between. */
+static void a_turn_asks_only_so_many(void **state)
+{
+    (void)state;
+    const struct counter *asked = &crowd.net->counters[NET_TCP_KEEP_ALIVES];
+    uint64_t before = counter_read(asked);
+    crowd.now_ns += 3ull * 3600 * 1000 * WHEEL_TICK_NS;
+    crowd.answers = 0;
+    uint32_t turns = 0;
+    for (; net_next_ns(crowd.net) <= crowd.now_ns; turns++) {
+        uint64_t sent = counter_read(asked);
+        crowd_ask(&crowd, 0);
+        crowd_turn(&crowd);
+        crowd_listen(&crowd);
+        assert_in_range(counter_read(asked) - sent, 0, NET_TIMERS_MAX);
+        assert_int_equal(crowd.answers, turns + 1);
+    }
+    assert_true(counter_read(asked) - before >= CONNS - 1); /* 0 was no longer silent */
+    assert_in_range(turns, CONNS / NET_TIMERS_MAX, 2 * CONNS / NET_TIMERS_MAX);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -126,6 +148,7 @@ int main(void)
         cmocka_unit_test(an_idle_turn_looks_at_none),
         cmocka_unit_test(any_of_them_answers),
         cmocka_unit_test(silence_is_asked_about),
+        cmocka_unit_test(a_turn_asks_only_so_many),
     };
     eal_for_tests();
     alloc_trap_system_calls();

@@ -53,6 +53,68 @@ static void disarming_an_expired_timer_takes_it_off(void **state)
     assert_int_equal(wheel.armed_count, 0);
 }
 
+static void ticks_fire_in_order_and_a_turn_may_stop_early(void **state)
+{
+    (void)state;
+    struct wheel wheel;
+    struct timer timers[3] = { 0 };
+    wheel_init(&wheel, 0);
+    wheel_arm(&wheel, &timers[2], 700 * MS);
+    wheel_arm(&wheel, &timers[0], 3 * MS);
+    wheel_arm(&wheel, &timers[1], 600 * MS);
+    assert_ptr_equal(wheel_pop(&wheel, 1000 * MS), &timers[0]);
+    wheel_arm(&wheel, &timers[0], 0); /* not before the next turn, though that stops here */
+    assert_true(wheel_next_ns(&wheel) <= 600 * MS);
+    assert_ptr_equal(wheel_pop(&wheel, 1000 * MS), &timers[1]);
+    assert_ptr_equal(wheel_pop(&wheel, 1000 * MS), &timers[2]);
+    assert_null(wheel_pop(&wheel, 1000 * MS));
+    assert_ptr_equal(wheel_pop(&wheel, 1001 * MS), &timers[0]);
+}
+
+/* All due at one moment, seconds, minutes or hours away, while others come and go: no tick moves more than a
+ * 256th of what is armed and the least that is worth a call, on each of two levels at most; none fires early or
+ * late. */
+static void no_tick_moves_more_than_its_share(void **state)
+{
+    (void)state;
+    enum { TIMERS = 100000, OTHERS = 1000 };
+    static const uint64_t spans[] = { 600, 5000, 70000, 500000, 20000000 };
+    struct wheel *wheel = malloc(sizeof *wheel);
+    struct timer *timers = calloc(TIMERS + OTHERS, sizeof *timers);
+    assert_true(wheel != NULL && timers != NULL);
+    struct prng prng;
+    prng_init(&prng, 1);
+    for (size_t n = 0; n < COUNT(spans); n++) {
+        uint64_t now = prng_below(&prng, 1u << 30) * MS;
+        uint64_t due = now + spans[n] * MS, fired = 0;
+        wheel_init(wheel, now);
+        for (size_t i = 0; i < TIMERS; i++)
+            wheel_arm(wheel, &timers[i], due);
+        uint64_t moved = 0;
+        while (wheel->armed_count > 0) {
+            bool near = due - now < 300000 * MS;
+            now += near ? MS : due - now - 290000 * MS;
+            if (near && due - now > 2 * MS && prng_below(&prng, 100) == 0)
+                wheel_arm(wheel, &timers[TIMERS + prng_below(&prng, OTHERS)],
+                          now + prng_below(&prng, due - now - MS));
+            struct timer *timer;
+            while ((timer = wheel_pop(wheel, now)) != NULL) {
+                if (timer >= &timers[TIMERS])
+                    continue;
+                assert_int_equal(now, due);
+                fired++;
+            }
+            if (near)
+                assert_true(wheel->moved_count - moved <= 2 * ((TIMERS + OTHERS) / 256 + 64));
+            moved = wheel->moved_count;
+        }
+        assert_int_equal(fired, TIMERS);
+        assert_true(moved <= 3 * (TIMERS + OTHERS));
+    }
+    free(timers);
+    free(wheel);
+}
+
 /* Random arms, moves and disarms over 60 days: each timer fires in the first turn at or after its
  * rounded deadline, once, and wheel_next_ns is never later than what then fires. */
 static void every_timer_fires_on_its_tick(void **state)
@@ -111,6 +173,8 @@ int main(void)
         cmocka_unit_test(deadline_is_rounded_up_and_fires_in_a_later_turn),
         cmocka_unit_test(rearming_while_popping_cannot_loop),
         cmocka_unit_test(disarming_an_expired_timer_takes_it_off),
+        cmocka_unit_test(ticks_fire_in_order_and_a_turn_may_stop_early),
+        cmocka_unit_test(no_tick_moves_more_than_its_share),
         cmocka_unit_test(every_timer_fires_on_its_tick),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

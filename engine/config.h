@@ -40,11 +40,15 @@ struct config_memory {
     uint32_t size_mb; /* EAL memory */
 };
 
-/* A bad network for rehearsals, on what a port receives (io/impair.h). All zero: none. */
-struct config_impair {
+/* A bad network for rehearsals, one way (io/impair.h). All zero: none. */
+struct config_weather {
     uint32_t drop, duplicate, corrupt, reorder; /* of a million frames */
     uint32_t reorder_ms, delay_ms, jitter_ms;
     uint32_t seed;
+};
+
+struct config_impair {
+    struct config_weather rx, tx; /* what a port receives, what it sends */
 };
 
 /* One poll-mode port with its addresses. */

@@ -2,9 +2,8 @@
 #include "engine/port_stack.h"
 
 #include "base/log.h"
-#include "io/capture.h"
-#include "io/impair.h"
 #include "io/resteer.h"
+#include "io/stages.h"
 
 #include <stdio.h>
 
@@ -12,35 +11,16 @@ static_assert(RESTEER_QUEUES_MAX >= CONFIG_EDGES_MAX, "any port may be shared by
 
 #define MS_NS 1000000ull
 
-static bool is_impaired(const struct config_impair *impair)
+static struct impair_config impair_of(const struct config_weather *weather)
 {
-    return (impair->drop | impair->duplicate | impair->corrupt | impair->reorder |
-            impair->delay_ms | impair->jitter_ms) != 0;
-}
-
-static enum err impair_queues(struct port_stack *stack, const struct config_port *port,
-                              struct fault *fault)
-{
-    const struct config_impair *impair = &port->impair;
-    if (!is_impaired(impair))
-        return ERR_OK;
-    log_warning("port", "%s: what it receives is treated as ports[].impair says: a rehearsal",
-                port->name);
-    for (uint32_t q = 0; q < stack->count; q++) {
-        const struct impair_config config = { .seed = (uint64_t)impair->seed + q,
-                                              .loss_ppm = impair->drop,
-                                              .duplicate_ppm = impair->duplicate,
-                                              .corrupt_ppm = impair->corrupt,
-                                              .reorder_ppm = impair->reorder,
-                                              .reorder_ns = impair->reorder_ms * MS_NS,
-                                              .delay_ns = impair->delay_ms * MS_NS,
-                                              .jitter_ns = impair->jitter_ms * MS_NS };
-        struct port *over = impair_open(stack->tops[q], &config, fault);
-        if (over == NULL)
-            return ERR_NO_MEMORY;
-        stack->tops[q] = over;
-    }
-    return ERR_OK;
+    return (struct impair_config){ .seed = weather->seed,
+                                   .loss_ppm = weather->drop,
+                                   .duplicate_ppm = weather->duplicate,
+                                   .corrupt_ppm = weather->corrupt,
+                                   .reorder_ppm = weather->reorder,
+                                   .reorder_ns = weather->reorder_ms * MS_NS,
+                                   .delay_ns = weather->delay_ms * MS_NS,
+                                   .jitter_ns = weather->jitter_ms * MS_NS };
 }
 
 static enum err frames_open(struct port_stack *stack, const struct config_port *port,
@@ -70,17 +50,19 @@ enum err port_stack_open(struct port_stack *stack, const struct config *config, 
     if (!open(ctx, index, stack->frames, stack->tops, fault))
         return ERR_IO;
     stack->count = port->edge_count;
-    for (uint32_t q = 0; q < stack->count && capture != NULL; q++) {
-        struct port *over = capture_over(capture, stack->tops[q], fault);
-        if (over == NULL)
-            return ERR_NO_MEMORY;
-        stack->tops[q] = over;
-    }
-    err = impair_queues(stack, port, fault);
-    if (err == ERR_OK && stack->count > 1 &&
-        !resteer_open(stack->tops, stack->count, stack->tops, fault))
-        err = ERR_NO_MEMORY;
-    return err;
+    const struct stages_config stages = { .capture = capture,
+                                          .impair = {
+                                              [IMPAIR_RX] = impair_of(&port->impair.rx),
+                                              [IMPAIR_TX] = impair_of(&port->impair.tx),
+                                          } };
+    bool rx = impair_is_on(&stages.impair[IMPAIR_RX]), tx = impair_is_on(&stages.impair[IMPAIR_TX]);
+    if (rx || tx)
+        log_warning("port", "%s: what it %s is treated as ports[].impair says: a rehearsal",
+                    port->name,
+                    rx && tx ? "receives and sends"
+                    : rx     ? "receives"
+                             : "sends");
+    return stages_open(stack->tops, stack->count, &stages, fault);
 }
 
 void port_stack_close(struct port_stack *stack)

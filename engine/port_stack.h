@@ -1,9 +1,6 @@
-/* One port of the configuration: a queue for each of its edges, and what lies over the queues.
- *
- *   queue ─▶ capture ─▶ impair ─▶ resteer ─▶ net of an edge
- *            with --pcap  when the     when several
- *                         config says  edges share it
- */
+/* One port of the configuration: a queue for each of its edges, and the stages over the queues
+ * (io/stages.h): capture with --pcap, impairment when the config says so, re-steering when several
+ * edges share it. */
 #ifndef ENGINE_PORT_STACK_H
 #define ENGINE_PORT_STACK_H
 

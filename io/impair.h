@@ -1,11 +1,18 @@
 /* A port over a port that treats frames as a bad network would: loss, delay, reordering,
- * duplication and corruption, by seed, in the caller's time. Acts on what is received; what is sent
- * passes through, so wrap both ends to impair both ways. For simulation, tests and rehearsals. */
+ * duplication and corruption, by seed, in the caller's time. Each way has its own treatment:
+ *
+ *   under ── held until due ──▶ port_rx
+ *   under ◀── held until due ── port_tx      what is due is sent by the port_step that finds it so
+ *
+ * A way that is all zero passes through. For simulation, tests and rehearsals. */
 #ifndef IO_IMPAIR_H
 #define IO_IMPAIR_H
 
 #include "io/port.h"
 
+enum impair_way { IMPAIR_RX, IMPAIR_TX, IMPAIR_WAYS };
+
+/* Of one way. */
 struct impair_config {
     uint64_t seed;
     uint32_t loss_ppm;      /* frames lost, per million */
@@ -18,23 +25,18 @@ struct impair_config {
     uint32_t depth;     /* frames held at a time; more are dropped. 0: 1,024 */
 };
 
-struct impair_counters {
-    struct counter lost, duplicated, corrupted, reordered, full;
-};
+/* Whether it does anything to a frame. */
+bool impair_is_on(const struct impair_config *config);
 
-/* Owns `under` from now on: port_close closes both. NULL with a fault when there is no memory. */
-struct port *impair_open(struct port *under, const struct impair_config *config,
+/* Owns `under` from now on: port_close closes both, and gives back what is held. NULL with a fault
+ * when there is no memory. */
+struct port *impair_open(struct port *under, const struct impair_config ways[IMPAIR_WAYS],
                          struct fault *fault);
 
 /* Changes the treatment of frames yet to come; seed and depth stay. */
-void impair_set(struct port *impair, const struct impair_config *config);
-
-/* Moves its clock, as port_step does: to be called before port_rx. */
-void impair_step(struct port *impair, uint64_t now_ns);
+void impair_set(struct port *impair, enum impair_way way, const struct impair_config *config);
 
 /* When a held frame is due; UINT64_MAX when none is held. */
 uint64_t impair_next_ns(const struct port *impair);
-
-const struct impair_counters *impair_counters(const struct port *impair);
 
 #endif

@@ -125,5 +125,7 @@ all_jobs() { # TRANSPORT
     await_results "$devices" 300
     check_all --unique-scripts
     is_equal "jobs executed" "$(rig_outcomes executed)" "$devices"
+    is_equal "counters of an impairment nobody asked for" \
+        "$(curl -sS -m 10 "$RIG_URL/metrics" | grep -c 'layer="impair"')" 0
     stop_in_order
 }

@@ -31,8 +31,15 @@ static bool open_queues(void *ctx, uint32_t index, struct rte_mempool *const *fr
     struct port_mem_config mem = { .frames = { frames[0], world->far_frames }, .depth = 1024 };
     if (!port_mem_open(&mem, ends, fault))
         return false;
-    link->near_end = impair_open(ends[0], &world->options.impair, fault);
-    link->far_end = impair_open(ends[1], &world->options.impair, fault);
+    /* Both ways at the engine's port. */
+    const struct impair_config *weather = &world->options.impair;
+    const struct impair_config ways[IMPAIR_WAYS] = {
+        [IMPAIR_RX] = *weather, [IMPAIR_TX] = *weather
+    };
+    link->near_end = impair_open(ends[0], ways, fault);
+    link->far_end = ends[1];
+    if (link->near_end == NULL)
+        return false;
     uint32_t count = world->config.ports[index].edge_count;
     if (count > 1)
         return fan_open(link->near_end, frames, count, world->options.seed, queues);
@@ -125,10 +132,8 @@ static bool everybody_turns(struct world *world)
     struct topology *t = world->topology;
     uint64_t now_ns = world->now_ns, ms = wall_ms(world);
     bool busy = false;
-    for (uint32_t p = 0; p < world->link_count; p++) {
-        impair_step(world->links[p].near_end, now_ns);
-        impair_step(world->links[p].far_end, now_ns);
-    }
+    for (uint32_t p = 0; p < world->link_count; p++)
+        port_step(world->links[p].near_end, now_ns);
     if (world->recovery != NULL && recovery_turn(world->recovery)) {
         recovery_destroy(world->recovery);
         world->recovery = NULL;
@@ -166,7 +171,6 @@ static uint64_t next_ns(struct world *world)
     for (uint32_t p = 0; p < world->link_count; p++) {
         next = earliest(next, net_next_ns(world->links[p].far_net));
         next = earliest(next, impair_next_ns(world->links[p].near_end));
-        next = earliest(next, impair_next_ns(world->links[p].far_end));
     }
     for (uint32_t w = 0; w < t->worker_count; w++)
         next = earliest(next, worker_next_ns(t->workers[w]));

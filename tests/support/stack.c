@@ -1,9 +1,9 @@
 /* Our stack on one port, for programs that meet other stacks. */
 #include "tests/support/stack.h"
 
-#include "io/impair.h"
 #include "io/net/ip6.h"
 #include "io/port_dpdk.h"
+#include "io/stages.h"
 
 #include <rte_eal.h>
 
@@ -73,13 +73,16 @@ struct tcp_endpoint stack_endpoint_read(const char *addr, const char *port)
 /* KEY=VALUE; false when it is none of ours. */
 static bool setting_read(struct stack_settings *settings, const char *arg)
 {
+    struct impair_config *rx = &settings->impair[IMPAIR_RX], *tx = &settings->impair[IMPAIR_TX];
     const struct {
         const char *key;
         uint32_t *value;
     } numbers[] = {
-        { "loss=", &settings->loss_ppm },       { "duplicate=", &settings->duplicate_ppm },
-        { "reorder=", &settings->reorder_ppm }, { "keep=", &settings->keep_ms },
-        { "conns=", &settings->conn_cap },      { "nap=", &settings->nap_us },
+        { "loss=", &rx->loss_ppm },           { "tx_loss=", &tx->loss_ppm },
+        { "duplicate=", &rx->duplicate_ppm }, { "tx_duplicate=", &tx->duplicate_ppm },
+        { "reorder=", &rx->reorder_ppm },     { "tx_reorder=", &tx->reorder_ppm },
+        { "keep=", &settings->keep_ms },      { "conns=", &settings->conn_cap },
+        { "nap=", &settings->nap_us },
     };
     for (size_t i = 0; i < COUNT(numbers); i++) {
         size_t len = strlen(numbers[i].key);
@@ -103,6 +106,8 @@ int stack_settings_read(struct stack_settings *settings, int argc, char **argv)
 {
     int at = 3;
     *settings = (struct stack_settings){ .program = argv[0], .conn_cap = CONNS, .nap_us = NAP_US };
+    settings->impair[IMPAIR_RX] = settings->impair[IMPAIR_TX] =
+        (struct impair_config){ .seed = 1, .reorder_ns = REORDER_NS };
     const char *slash = strrchr(argv[0], '/');
     program = slash != NULL ? slash + 1 : argv[0];
     if (argc < 3)
@@ -185,15 +190,9 @@ static void port_open(struct stack *stack)
     if (port == NULL)
         stack_fail(fault.text);
     stack->port = port;
-    if ((settings->loss_ppm | settings->duplicate_ppm | settings->reorder_ppm) == 0)
-        return;
-    const struct impair_config impair = { .seed = 1,
-                                          .loss_ppm = settings->loss_ppm,
-                                          .duplicate_ppm = settings->duplicate_ppm,
-                                          .reorder_ppm = settings->reorder_ppm,
-                                          .reorder_ns = REORDER_NS };
-    stack->port = impair_open(port, &impair, &fault);
-    if (stack->port == NULL)
+    struct stages_config stages = { .capture = NULL };
+    memcpy(stages.impair, settings->impair, sizeof stages.impair);
+    if (stages_open(&stack->port, 1, &stages, &fault) != ERR_OK)
         stack_fail(fault.text);
 }
 

@@ -3,7 +3,7 @@
  *     PROGRAM DEVICE ADDR/PREFIX[,ADDR/PREFIX] [KEY=VALUE …] …
  *
  * DEVICE as in the engine's configuration: xsk,iface=NAME, or a DPDK device. One address of either family. Keys:
- *     loss=PPM, duplicate=PPM, reorder=PPM   of what is received
+ *     loss=PPM, duplicate=PPM, reorder=PPM   of what is received; tx_loss=PPM … of what is sent
  *     gateway=ADDR                           one of either family
  *     keep=MS                                keep-alive after so much silence
  *     conns=COUNT                            8,192
@@ -14,6 +14,7 @@
 #ifndef TESTS_SUPPORT_STACK_H
 #define TESTS_SUPPORT_STACK_H
 
+#include "io/impair.h"
 #include "io/port_xsk.h"
 #include "io/tcp/tcp.h"
 
@@ -22,7 +23,7 @@ struct stack_settings {
     const char *device;
     char *addrs;
     struct ip_addr gateway4, gateway6;
-    uint32_t loss_ppm, duplicate_ppm, reorder_ppm;
+    struct impair_config impair[IMPAIR_WAYS];
     uint32_t keep_ms;
     uint32_t conn_cap;
     uint32_t nap_us;

@@ -164,6 +164,38 @@ static void peers_are_addresses_or_prefixes(void **state)
     config_free(config);
 }
 
+static void check_weather(const struct config_weather *weather, uint32_t drop, uint32_t seed)
+{
+    assert_int_equal(weather->drop, drop);
+    assert_int_equal(weather->duplicate, 0);
+    assert_int_equal(weather->corrupt, 0);
+    assert_int_equal(weather->reorder, 0);
+    assert_int_equal(weather->reorder_ms, 10);
+    assert_int_equal(weather->delay_ms, 0);
+    assert_int_equal(weather->jitter_ms, 0);
+    assert_int_equal(weather->seed, seed);
+}
+
+static void each_way_has_its_weather_and_none_by_default(void **state)
+{
+    (void)state;
+    struct config *config = NULL;
+    struct fault fault = { "" };
+    assert_int_equal(load(SOUND, &config, &fault), ERR_OK);
+    check_weather(&config->ports[0].impair.rx, 0, 1);
+    check_weather(&config->ports[0].impair.tx, 0, 1);
+    config_free(config);
+    enum err err =
+        load("ports:\n- {name: p0, device: d, address: 10.0.0.2/24,\n"
+             "   impair: {rx: {drop: 7}, tx: {drop: 8, seed: 9}}}\n" SOUND_ACCOUNT SOUND_ROUTE,
+             &config, &fault);
+    assert_string_equal(fault.text, "");
+    check_err("weather", err, ERR_OK);
+    check_weather(&config->ports[0].impair.rx, 7, 1);
+    check_weather(&config->ports[0].impair.tx, 8, 9);
+    config_free(config);
+}
+
 static void least_file_takes_defaults(void **state)
 {
     (void)state;
@@ -313,8 +345,14 @@ static const struct {
     { "account on no edge", SOUND_PORT "accounts:\n- {name: a0, port: p0, edge: all}\n",
       "4: accounts[0].edge: \"all\" is not acceptable; accepted: auto, or a number from 0 to 15" },
     { "impairment of more than all frames",
-      "ports:\n- {name: p0, device: d, address: 10.0.0.2/24,\n   impair: {drop: 1000001}}\n",
-      "3: ports[0].impair.drop: \"1000001\" is not acceptable" },
+      "ports:\n- {name: p0, device: d, address: 10.0.0.2/24,\n   impair: {tx: {drop: 1000001}}}\n",
+      "3: ports[0].impair.tx.drop: \"1000001\" is not acceptable" },
+    { "impairment of no direction",
+      "ports:\n- {name: p0, device: d, address: 10.0.0.2/24,\n   impair: {drop: 1}}\n",
+      "3: ports[0].impair: \"drop\" is not a setting; accepted: rx, tx" },
+    { "impairment of both at once",
+      "ports:\n- {name: p0, device: d, address: 10.0.0.2/24, impair: 1000}\n",
+      "2: ports[0].impair: \"1000\" is not a mapping of settings; accepted: rx, tx" },
     { "port name twice",
       SOUND_PORT "- name: p0\n  device: d\n  address: 10.0.1.2/24\n" SOUND_ACCOUNT SOUND_ROUTE,
       "3: ports[1].name: \"p0\" is already used by ports[0]" },
@@ -442,6 +480,7 @@ int main(void)
         cmocka_unit_test(reference_file_loads),
         cmocka_unit_test(accounts_take_their_ports_edges_in_turn),
         cmocka_unit_test(peers_are_addresses_or_prefixes),
+        cmocka_unit_test(each_way_has_its_weather_and_none_by_default),
         cmocka_unit_test(least_file_takes_defaults),
         cmocka_unit_test(bad_files_are_refused_with_line_setting_and_accepted_values),
         cmocka_unit_test(addresses_that_work_are_taken),

@@ -33,6 +33,9 @@ enum story { BULK, HALF_CLOSE, CHAT, ECHO, ABORT, VANISH, STORY_COUNT };
  * whose window shrinks. */
 enum way { PLAIN, LOWER_MTU, BLACK_HOLE, SHRINKING, WAY_COUNT };
 
+/* Where each direction meets the impairment: the client's end has both. */
+enum place { RECEIVER, CLIENT, SENDER, PLACE_COUNT };
+
 struct side {
     struct world *world;
     struct prng prng;
@@ -59,6 +62,7 @@ struct world {
     uint64_t trouble_ns; /* when ABORT or VANISH strikes */
     enum story story;
     enum way way;
+    enum place place;
     uint64_t change_ns; /* when the way changes next */
     uint32_t changes;   /* to come */
     struct prng way_prng;
@@ -194,9 +198,14 @@ static void side_open(struct world *world, uint32_t end, struct port *port, stru
     struct side *side = &world->sides[end];
     side->world = world;
     prng_init(&side->prng, world->seed * 2 + end);
-    struct impair_config impairment = world->impairment;
-    impairment.seed = world->seed * 2 + end;
-    side->wire = impair_open(port, &impairment, &fault);
+    struct impair_config ways[IMPAIR_WAYS] = { 0 };
+    if (world->place == RECEIVER || (world->place == CLIENT && end == 0))
+        ways[IMPAIR_RX] = world->impairment;
+    if (world->place == SENDER || (world->place == CLIENT && end == 0))
+        ways[IMPAIR_TX] = world->impairment;
+    ways[IMPAIR_RX].seed = world->seed * 2 + end;
+    ways[IMPAIR_TX].seed = world->seed * 2 + 1 - end;
+    side->wire = impair_open(port, ways, &fault);
     sim_check(world, side->wire != NULL);
     side->path = path_open(side->wire);
     struct net_config config = { .mtu = mtu,
@@ -229,6 +238,7 @@ static void world_open(struct world *world, uint64_t seed)
     world->story = (enum story)prng_below(&prng, STORY_COUNT);
     world->trouble_ns = world->now_ns + prng_below(&prng, 5 * SECOND);
     impairment_draw(world, &prng);
+    world->place = (enum place)(seed / 2 % PLACE_COUNT);
     world->way = prng_below(&prng, 2) == 0 ? PLAIN : (enum way)prng_below(&prng, WAY_COUNT);
     world->changes = world->way == PLAIN ? 0 : draw(&prng, 2, 6);
     world->change_ns = world->way == PLAIN ? UINT64_MAX : world->now_ns;
@@ -313,8 +323,8 @@ static void trouble(struct world *world)
     }
     if (world->story == VANISH) {
         const struct impair_config nothing = { .loss_ppm = 1000000 };
-        impair_set(world->sides[0].wire, &nothing);
-        impair_set(world->sides[1].wire, &nothing);
+        impair_set(world->sides[0].wire, IMPAIR_RX, &nothing);
+        impair_set(world->sides[1].wire, IMPAIR_RX, &nothing);
     }
 }
 
@@ -359,7 +369,7 @@ static void world_turn(struct world *world)
     for (int end = 0; end < 2; end++) {
         struct side *side = &world->sides[end];
         uint64_t sent = counter_read(&side->wire->counters.tx_frames);
-        impair_step(side->wire, world->now_ns);
+        moved = port_step(side->wire, world->now_ns) || moved;
         alloc_trap_arm();
         moved = net_rx(side->net, world->now_ns) == FRAME_BURST || moved;
         net_timers(side->net, world->now_ns);

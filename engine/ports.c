@@ -103,12 +103,27 @@ static bool open_xsk(struct ports *ports, uint32_t index, const char *interface,
     return true;
 }
 
+/* What an IPv6 station hears beside its own frames. */
+static uint32_t groups_of(const struct config_port *port, struct ip_addr groups[ADDRESSES_MAX])
+{
+    if (ip_is_none(port->address6))
+        return 0;
+    groups[0] = ip6_solicited(port->address6);
+    groups[1] = ip6_solicited(ip6_link_local(port->address6));
+    groups[2] = ip6_all_nodes;
+    return 3;
+}
+
 bool ports_open_queues(void *ctx, uint32_t index, struct rte_mempool *const *frames,
                        struct port **queues, struct fault *fault)
 {
     struct ports *ports = ctx;
     const struct config_port *port = &ports->config->ports[index];
-    const struct port_dpdk_config dpdk = { .device = port->device, .mtu = port->mtu };
+    struct ip_addr groups[ADDRESSES_MAX];
+    const struct port_dpdk_config dpdk = { .device = port->device,
+                                           .mtu = port->mtu,
+                                           .groups = groups,
+                                           .group_count = groups_of(port, groups) };
     char interface[IF_NAMESIZE];
     if (xsk_interface(port->device, interface))
         return open_xsk(ports, index, interface, frames, queues, fault);

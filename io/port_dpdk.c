@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "io/flow.h"
+#include "io/net/ip6.h"
 
 #include <rte_dev.h>
 #include <rte_ethdev.h>
@@ -17,6 +18,7 @@
      RTE_ETH_TX_OFFLOAD_IPV4_CKSUM)
 
 #define QUEUES_MAX 64u
+#define GROUPS_MAX 8u
 #define RSS_KEY_CAP 64u
 #define RSS_KEY_LEN 40u /* of a driver that does not say */
 
@@ -215,6 +217,24 @@ static void spread_by_hash(const struct dpdk_device *device, struct spread *spre
                  device->id);
 }
 
+/* A NIC lets in no multicast that it was not told of. One that cannot be told of some may let in
+ * all; one that can neither has no filter as a rule. */
+static void groups_join(const struct dpdk_device *device, const struct port_dpdk_config *config)
+{
+    struct rte_ether_addr macs[GROUPS_MAX];
+    ASSERT(config->group_count <= GROUPS_MAX);
+    for (uint32_t i = 0; i < config->group_count; i++)
+        ip6_group_mac(config->groups[i], macs[i].addr_bytes);
+    if (config->group_count == 0 ||
+        rte_eth_dev_set_mc_addr_list(device->id, macs, config->group_count) == 0 ||
+        rte_eth_allmulticast_enable(device->id) == 0)
+        return;
+    log_info("port",
+             "device %u cannot be told of multicast: if IPv6 neighbours do not find us, its "
+             "interface wants ip link set dev NAME allmulticast on",
+             device->id);
+}
+
 static int device_start(struct dpdk_device *device, const struct port_dpdk_config *config,
                         struct rte_mempool *const *frames, const struct rte_eth_dev_info *info)
 {
@@ -228,6 +248,8 @@ static int device_start(struct dpdk_device *device, const struct port_dpdk_confi
         failed = rte_eth_dev_start(device->id);
     if (failed == 0)
         spread_by_hash(device, &spread, info->reta_size);
+    if (failed == 0)
+        groups_join(device, config);
     if (failed == 0 && config->promiscuous)
         failed = rte_eth_promiscuous_enable(device->id);
     if (failed == 0)

@@ -2,6 +2,7 @@
 #ifndef IO_PORT_DPDK_H
 #define IO_PORT_DPDK_H
 
+#include "io/net/ip.h"
 #include "io/port.h"
 
 struct port_dpdk_config {
@@ -12,7 +13,9 @@ struct port_dpdk_config {
     uint16_t mtu;               /* 0: the device's own */
     uint16_t rx_descriptors;    /* 0: 1,024 */
     uint16_t tx_descriptors;    /* 0: 1,024 */
-    bool promiscuous;           /* off: only frames for the port's own MAC and broadcast */
+    bool promiscuous;           /* off: only frames for the port's own MAC, broadcast and groups */
+    const struct ip_addr *groups; /* IPv6 multicast that the device lets in */
+    uint32_t group_count;
 };
 
 /* NULL with a fault that says which device and what to do. */

@@ -2,12 +2,14 @@
 #include "io/port_xsk_state.h"
 
 #include "base/log.h"
+#include "io/net/ip6.h"
 
 #include <rte_malloc.h>
 #include <rte_mempool.h>
 
 #include <dirent.h>
 #include <errno.h>
+#include <linux/if_packet.h>
 #include <linux/if_xdp.h>
 #include <net/if_arp.h>
 #include <stdio.h>
@@ -219,6 +221,31 @@ uint32_t xsk_queue_count(const char *interface)
     return count;
 }
 
+/* A NIC lets in no multicast that it was not told of, and of the engine's addresses the kernel, which
+ * tells it, knows nothing. The memberships end with the socket, also after kill -9. */
+static bool groups_join(struct xsk_device *device, const struct steer_config *config,
+                        struct fault *fault)
+{
+    struct packet_mreq member = { .mr_ifindex = (int)if_nametoindex(config->interface),
+                                  .mr_type = PACKET_MR_MULTICAST,
+                                  .mr_alen = 6 };
+    device->groups = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    bool joined = device->groups >= 0;
+    for (uint32_t i = 0; joined && i < config->address_count; i++) {
+        if (ip_is_v4(config->addresses[i]))
+            continue;
+        ip6_group_mac(ip6_solicited(config->addresses[i]), member.mr_address);
+        joined = setsockopt(device->groups, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &member,
+                            sizeof member) == 0;
+    }
+    if (!joined)
+        fault_set(fault,
+                  "interface %s: the solicited-node groups of the engine's addresses cannot be "
+                  "joined: %s; it needs root, or CAP_NET_RAW",
+                  config->interface, strerror(errno));
+    return joined;
+}
+
 struct xsk_device *xsk_device_open(const struct steer_config *config, struct fault *fault)
 {
     struct xsk_device *device = rte_zmalloc("xsk_device", sizeof *device, CACHE_LINE);
@@ -228,6 +255,10 @@ struct xsk_device *xsk_device_open(const struct steer_config *config, struct fau
     }
     if (!steer_open(&device->steer, config, fault)) {
         rte_free(device);
+        return NULL;
+    }
+    if (!groups_join(device, config, fault)) {
+        xsk_device_close(device);
         return NULL;
     }
     uint32_t queues = xsk_queue_count(config->interface);
@@ -245,6 +276,8 @@ void xsk_device_close(struct xsk_device *device)
     if (device == NULL)
         return;
     steer_close(&device->steer);
+    if (device->groups >= 0)
+        close(device->groups);
     rte_free(device);
 }
 

@@ -23,6 +23,7 @@ struct xsk_counters {
 
 struct xsk_device {
     struct steer steer;
+    int groups; /* a packet socket that is a member of the multicast groups, and hears nothing */
 };
 
 struct port_xsk {

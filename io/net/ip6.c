@@ -221,12 +221,17 @@ void ip6_send(struct net *net, struct rte_mbuf *frame, uint8_t protocol, struct 
     neighbour_send(net, frame, hop, now_ns);
 }
 
+void ip6_group_mac(struct ip_addr group, uint8_t mac[ETH_ADDR_LEN])
+{
+    mac[0] = mac[1] = 0x33;
+    memcpy(mac + 2, group.octets + IP_ADDR_LEN - 4, 4);
+}
+
 void ip6_send_link(struct net *net, struct rte_mbuf *frame, struct ip_addr src, struct ip_addr dst,
                    const uint8_t *mac)
 {
-    /* RFC 2464 §7: a group's MAC ends in the address's last four octets. */
-    const uint8_t group[ETH_ADDR_LEN] = { 0x33,           0x33,           dst.octets[12],
-                                          dst.octets[13], dst.octets[14], dst.octets[15] };
+    uint8_t group[ETH_ADDR_LEN];
+    ip6_group_mac(dst, group);
     header_put(frame, IP_PROTOCOL_ICMP6, UINT8_MAX, src, dst);
     net_tx_to(net, frame, ip6_is_group(dst) ? group : mac, ETH_TYPE_IP6);
 }

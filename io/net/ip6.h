@@ -53,6 +53,9 @@ struct ip_addr ip6_link_local(struct ip_addr addr6);
 /* ff02::1:ffXX:XXXX (RFC 4291 §2.7.1). */
 struct ip_addr ip6_solicited(struct ip_addr addr);
 
+/* A group's MAC ends in the address's last four octets (RFC 2464 §7). */
+void ip6_group_mac(struct ip_addr group, uint8_t mac[6]);
+
 extern const struct ip_addr ip6_all_nodes;
 
 /* Whether an address is one that a station can have: not unspecified, loopback, multicast, or of a

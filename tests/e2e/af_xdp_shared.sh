@@ -19,6 +19,7 @@ status() { xdp status --json >"$RIG_DIR/status" && jq -r ".[0] | $1" "$RIG_DIR/s
 counter() { status ".counters.$1"; }
 metrics() { curl -sS -m 10 "$RIG_URL/metrics"; }
 metrics_lint() { metrics | "$root/tests/e2e/metrics_lint.py"; }
+groups() { ip maddr show dev "$RIG_LINK" | grep -c '33:33:ff:00:00:01'; } # what the NIC lets in for the engine
 attached() { ip -d link show "$RIG_LINK" | grep -c 'prog/xdp'; }
 talks() { away python3 "$beside" talk "${3:-$kernel}" $echo_port "$1" || fail "the kernel's own TCP: $2"; }
 flood() { away python3 "$beside" flood "$1" 10.98.0.1 "$2" || fail "cannot flood from $1"; }
@@ -59,6 +60,7 @@ for addr in $kernel6 $engine6; do
     away python3 "$beside" reach $addr || fail "$addr does not answer"
 done
 at_least "solicitations for the engine" "$(counter neighbour)" 1
+is_equal "the interface lets in multicast for the engine" "$(groups)" 1
 say "the kernel's TCP and the engine's share $RIG_LINK"
 
 say "--- floods, while jobs go on"
@@ -118,6 +120,7 @@ check_all
 say "--- orderly end"
 stop_in_order
 is_equal "programs on the interface" "$(attached)" 0
+is_equal "groups joined on the interface" "$(groups)" 0
 [ ! -e "/sys/fs/bpf/starling/$RIG_LINK" ] || fail "pins are left: $(ls "/sys/fs/bpf/starling/$RIG_LINK")"
 talks 1000000 "after the engine"
 

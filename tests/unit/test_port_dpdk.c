@@ -9,6 +9,7 @@
 #include "tests/support/frames.h"
 #include "tests/support/temp_dir.h"
 
+#include <rte_dev.h>
 #include <rte_ethdev.h>
 #include <rte_mempool.h>
 
@@ -121,6 +122,27 @@ static void a_hashing_device_gets_our_key_and_table(void **state)
     port_close(queues[1]);
 }
 
+/* Neighbour solicitations come by multicast; this driver knows all of it or none. */
+static void multicast_is_let_in_for_ipv6(void **state)
+{
+    (void)state;
+    struct fault fault = { "" };
+    const struct ip_addr groups[] = { addr_read("ff02::1:ff00:2"), addr_read("ff02::1") };
+    for (uint32_t count = 0; count <= COUNT(groups); count += COUNT(groups)) {
+        struct port_dpdk_config config = {
+            .device = "net_ring2", .frames = pools[0], .groups = groups, .group_count = count
+        };
+        uint16_t id;
+        assert_int_equal(rte_dev_probe(config.device), 0);
+        assert_int_equal(rte_eth_dev_get_port_by_name(config.device, &id), 0);
+        assert_int_equal(rte_eth_allmulticast_disable(id), 0);
+        struct port *port = port_dpdk_open(&config, &fault);
+        assert_non_null(port);
+        assert_int_equal(rte_eth_allmulticast_get(id), count > 0);
+        port_close(port);
+    }
+}
+
 static void file_write(const char *path, struct span frame)
 {
     static const uint32_t header[6] = { 0xa1b2c3d4, 0x00040002, 0, 0, 65535, 1 };
@@ -183,6 +205,7 @@ int main(void)
         WITH_POOLS(a_ring_device_has_two_queues),
         WITH_POOLS(more_queues_than_it_has_are_refused),
         WITH_POOLS(a_hashing_device_gets_our_key_and_table),
+        WITH_POOLS(multicast_is_let_in_for_ipv6),
         WITH_POOLS(captured_files_are_a_port),
     };
     eal_for_tests();

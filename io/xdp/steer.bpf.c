@@ -206,14 +206,26 @@ static __always_inline bool is_listed(const struct steer_prefix *source)
     return true;
 }
 
+/* Far away a host has a whole /64 to speak from; on our link all hosts share one, and one that floods
+ * must not cost the others theirs, the gateway's neighbour discovery above all. */
+static __always_inline bool has_slash_64(const struct steer_addr *addr,
+                                         const struct steer_settings *set)
+{
+    const __u32 *word = addr->word;
+    bool is_ip4 = (word[0] | word[1]) == 0 && word[2] == MAPPED;
+    bool is_near = (word[0] & bpf_htonl(0xFFC00000)) == bpf_htonl(0xFE800000) ||
+                   (word[0] == set->link6[0] && word[1] == set->link6[1]);
+    return !is_ip4 && !is_near;
+}
+
 static __always_inline bool source_takes(const struct found *found,
                                          const struct steer_settings *set)
 {
     struct steer_source key = { .addr = found->source };
     if (set->source_gap_ns == 0)
         return true;
-    if (key.addr.word[0] || key.addr.word[1] || key.addr.word[2] != MAPPED)
-        key.addr.word[2] = key.addr.word[3] = 0; /* a host has a whole /64 to speak from */
+    if (has_slash_64(&key.addr, set))
+        key.addr.word[2] = key.addr.word[3] = 0;
     if (found->kind == STEER_COUNT_ARP || found->kind == STEER_COUNT_NEIGHBOUR)
         key.kind = STEER_LINK;
     struct steer_bucket *bucket = bpf_map_lookup_elem(&sources, &key);

@@ -287,6 +287,10 @@ static bool maps_fill(struct steer *steer, const struct steer_config *config, st
         .ifindex = if_nametoindex(steer->view.interface),
         .queue_count = config->queue_count,
     };
+    for (uint32_t i = 0; i < config->address_count; i++)
+        if (!ip_is_v4(config->addresses[i]) && !ip6_is_link_local(config->addresses[i]))
+            memcpy(steer->settings.link6, config->addresses[i].octets,
+                   sizeof steer->settings.link6);
     if (config->source_rate != 0) {
         steer->settings.source_gap_ns = SECOND_NS / config->source_rate;
         steer->settings.source_burst_ns =

@@ -17,11 +17,12 @@ struct steer_addr {
     uint32_t word[4];
 };
 
-/* Of the map `settings`, one entry. The program reads the first three; the rest is for people. */
+/* Of the map `settings`, one entry. The program reads the first four; the rest is for people. */
 struct steer_settings {
     uint64_t source_gap_ns;   /* between two packets of one source at its rate; 0: no limit */
     uint64_t source_burst_ns; /* how far ahead of its rate a source may be */
     uint32_t vlan;            /* whose frames are ours; 0: untagged ones */
+    uint32_t link6[2];        /* the /64 that our link's hosts share; zero: none */
     uint32_t pid;             /* of the engine */
     uint32_t ifindex;
     uint32_t queue_count;                 /* sockets that there should be */
@@ -62,7 +63,7 @@ enum steer_source_kind {
     STEER_LINK, /* ARP and neighbour discovery: a flood of traffic must not cost the next hop */
 };
 
-/* Of `sources`: an IPv4 address, or the /64 of an IPv6 address. */
+/* Of `sources`: an address; of IPv6 beyond our link, its /64. */
 struct steer_source {
     struct steer_addr addr;
     uint32_t kind;

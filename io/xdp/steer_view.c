@@ -273,7 +273,7 @@ void steer_view_shed(const struct steer_view *view, steer_row_each *each, void *
             continue;
         struct steer_row row = { .kind = key.kind, .passed = bucket.passed, .shed = bucket.shed };
         row_addr(&row, &key.addr, 128);
-        if (!ip_is_v4(row.addr))
+        if (!ip_is_v4(row.addr) && (key.addr.word[2] | key.addr.word[3]) == 0)
             row.prefix_len = 64;
         each(ctx, &row);
     }

@@ -277,18 +277,41 @@ static void all_of_a_slash_64_is_one_source(void **state)
     (void)state;
     open_with(0, NULL, 0);
     limit(2);
-    steers_hex("1", IP6("06", PEER6, OUR6), XDP_REDIRECT, STEER_COUNT_IPV6);
-    steers_hex("2", IP6("06", "20010db80000000000aa00000000ffff", OUR6), XDP_REDIRECT,
+    steers_hex("1", IP6("06", "20010db80000000200000000000000fe", OUR6), XDP_REDIRECT,
                STEER_COUNT_IPV6);
-    steers_hex("3", IP6("06", "20010db80000000001bb00000000ffff", OUR6), XDP_DROP,
+    steers_hex("2", IP6("06", "20010db80000000200aa00000000ffff", OUR6), XDP_REDIRECT,
+               STEER_COUNT_IPV6);
+    steers_hex("3", IP6("06", "20010db80000000201bb00000000ffff", OUR6), XDP_DROP,
                STEER_COUNT_SOURCE);
-    steers_hex("its neighbour discovery", IP6("3a", PEER6, OUR6) ND("88", PEER6), XDP_REDIRECT,
+    steers_hex("its neighbour discovery",
+               IP6("3a", "20010db80000000200000000000000fe", OUR6) ND("88", PEER6), XDP_REDIRECT,
                STEER_COUNT_NEIGHBOUR);
     steers_hex("the next /64", IP6("06", "20010db80000000100000000000000fe", OUR6), XDP_REDIRECT,
                STEER_COUNT_IPV6);
 }
 
+/* One that floods costs nobody else on the link anything, whatever it speaks from. */
+static void each_host_of_our_link_is_a_source(void **state)
+{
+    (void)state;
+    static const char *const links[] = { "20010db800000000", "fe80000000000000" };
+    char bad[200], good[200];
+    open_with(0, NULL, 0);
+    limit(2);
+    for (size_t i = 0; i < COUNT(links); i++) {
+        snprintf(bad, sizeof bad, IP6("3a", "%s00000000000000bb", OUR_GROUP) ND("87", OUR6),
+                 links[i]);
+        snprintf(good, sizeof good, IP6("3a", "%s00000000000000aa", OUR_GROUP) ND("87", OUR6),
+                 links[i]);
+        steers_hex(links[i], bad, XDP_REDIRECT, STEER_COUNT_NEIGHBOUR);
+        steers_hex(links[i], bad, XDP_REDIRECT, STEER_COUNT_NEIGHBOUR);
+        steers_hex(links[i], bad, XDP_DROP, STEER_COUNT_SOURCE);
+        steers_hex(links[i], good, XDP_REDIRECT, STEER_COUNT_NEIGHBOUR);
+    }
+}
+
 struct found {
+    struct ip_addr wanted; /* none: all */
     uint32_t count;
     struct steer_row row;
 };
@@ -296,6 +319,8 @@ struct found {
 static void find(void *ctx, const struct steer_row *row)
 {
     struct found *found = ctx;
+    if (!ip_is_none(found->wanted) && !ip_equal(found->wanted, row->addr))
+        return;
     found->count++;
     found->row = *row;
 }
@@ -317,6 +342,23 @@ static void shed_sources_are_told_with_their_figures(void **state)
     assert_int_equal(found.row.prefix_len, 32);
     assert_int_equal(found.row.passed, 1);
     assert_int_equal(found.row.shed, 3);
+    static const struct {
+        const char *frame, *source;
+        uint8_t prefix_len;
+    } sixes[] = {
+        { IP6("06", PEER6, OUR6), "2001:db8::fe", 128 },
+        { IP6("06", "20010db80000000200000000000000fe", OUR6), "2001:db8:0:2::", 64 },
+    };
+    for (size_t i = 0; i < COUNT(sixes); i++) {
+        limit(1);
+        run(guarded_hex(sixes[i].frame));
+        run(guarded_hex(sixes[i].frame));
+        found.wanted = addr_of(sixes[i].source);
+        found.count = 0;
+        steer_view_shed(&steer.view, find, &found);
+        assert_int_equal(found.count, 1);
+        assert_int_equal(found.row.prefix_len, sixes[i].prefix_len);
+    }
 }
 
 static void peers_have_budgets_of_their_own(void **state)
@@ -459,6 +501,7 @@ int main(void)
         cmocka_unit_test_teardown(a_queue_without_a_socket_drops_and_says_so, close_all),
         cmocka_unit_test_teardown(a_source_has_its_burst_and_no_more, close_all),
         cmocka_unit_test_teardown(all_of_a_slash_64_is_one_source, close_all),
+        cmocka_unit_test_teardown(each_host_of_our_link_is_a_source, close_all),
         cmocka_unit_test_teardown(shed_sources_are_told_with_their_figures, close_all),
         cmocka_unit_test_teardown(peers_have_budgets_of_their_own, close_all),
         cmocka_unit_test_teardown(the_drop_list_does_what_was_said_last, close_all),

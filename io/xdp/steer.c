@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "io/net/ip6.h"
+#include "io/xdp/steer_attach.h"
 #include "io/xdp/steer_list.h"
 
 #include <bpf/bpf.h>
@@ -135,89 +136,6 @@ static void listed_keep(const struct steer *steer)
         bpf_map__reuse_fd(map, fd) == 0)
         log_info("xdp", "%s: the drop list of the engine before is kept", steer->view.interface);
     close(fd);
-}
-
-static bool is_stale(const struct xdp_program *program)
-{
-    return program != NULL && strcmp(xdp_program__name(program), STEER_PROGRAM) == 0;
-}
-
-/* Takes off what an engine before us left behind; the lock says that it lives no more. */
-static bool stale_detach(const struct steer *steer, int ifindex, struct fault *fault)
-{
-    struct xdp_multiprog *all = xdp_multiprog__get_from_ifindex(ifindex);
-    if (libxdp_get_error(all) != 0)
-        return true; /* nothing there; or what attaching will tell better */
-    bool clear = true;
-    int failed = 0;
-    if (!xdp_multiprog__is_legacy(all)) { /* libxdp's dispatcher: others' programs stay */
-        struct xdp_program *one = NULL;
-        enum xdp_attach_mode mode = xdp_multiprog__attach_mode(all);
-        while (failed == 0 && (one = xdp_multiprog__next_prog(one, all)) != NULL)
-            if (is_stale(one)) {
-                failed = xdp_program__detach(one, ifindex, mode, 0);
-                break; /* `all` no longer tells what is there */
-            }
-    } else if (is_stale(xdp_multiprog__main_prog(all))) {
-        failed = xdp_multiprog__detach(all);
-    } else {
-        const struct xdp_program *other = xdp_multiprog__main_prog(all);
-        fault_set(fault,
-                  "interface %s has an XDP program that is not ours, \"%s\" (id %u), outside of "
-                  "libxdp's dispatcher: choose another interface, or take it off: ip link set dev "
-                  "%s xdp off",
-                  steer->view.interface, other != NULL ? xdp_program__name(other) : "?",
-                  other != NULL ? xdp_program__id(other) : 0, steer->view.interface);
-        clear = false;
-    }
-    xdp_multiprog__close(all);
-    if (failed != 0) {
-        fault_set(fault,
-                  "interface %s: the XDP program of an engine that was killed cannot be taken "
-                  "off: %s; ip link set dev %s xdp off",
-                  steer->view.interface, strerror(-failed), steer->view.interface);
-        clear = false;
-    }
-    return clear;
-}
-
-static void fault_of_attach(const struct steer *steer, int failed, struct fault *fault)
-{
-    const char *hint = "ip -d link shows what is there";
-    if (failed == -EPERM || failed == -EACCES)
-        hint = "it needs root, or CAP_NET_ADMIN and CAP_BPF";
-    else if (failed == -EBUSY || failed == -EEXIST)
-        hint = "another XDP program has it: ip -d link shows which";
-    else if (failed == -EINVAL || failed == -EOPNOTSUPP || failed == -ERANGE)
-        hint = "the driver refuses: try a smaller MTU, LRO off (ethtool -K), fewer channels";
-    fault_set(fault, "interface %s: the XDP program cannot be attached: %s; %s",
-              steer->view.interface, strerror(-failed), hint);
-}
-
-static bool program_attach(struct steer *steer, struct fault *fault)
-{
-    struct xdp_program_opts opts = { .sz = sizeof opts,
-                                     .obj = steer->object,
-                                     .prog_name = STEER_PROGRAM };
-    int ifindex = (int)if_nametoindex(steer->view.interface);
-    if (!stale_detach(steer, ifindex, fault))
-        return false;
-    struct xdp_program *program = xdp_program__create(&opts);
-    int failed = (int)libxdp_get_error(program);
-    if (failed == 0) {
-        steer->program = program;
-        /* Native where the driver can, generic where not; by the dispatcher where it loads. */
-        failed = xdp_program__attach(program, ifindex, XDP_MODE_UNSPEC, 0);
-    }
-    if (failed == 0) {
-        steer->program_fd = xdp_program__fd(program);
-        return true;
-    }
-    fault_of_attach(steer, failed, fault);
-    if (steer->program != NULL)
-        xdp_program__close(steer->program);
-    steer->program = NULL;
-    return false;
 }
 
 static bool program_load(struct steer *steer, struct fault *fault)
@@ -353,7 +271,7 @@ bool steer_open(struct steer *steer, const struct steer_config *config, struct f
         return false;
     if (object_open(steer, fault)) {
         listed_keep(steer);
-        if (program_attach(steer, fault) && maps_fill(steer, config, fault) &&
+        if (steer_attach(steer, fault) && maps_fill(steer, config, fault) &&
             pins_make(steer, fault))
             return true;
     }

@@ -103,6 +103,13 @@ mkdir -m 700 "$RIG_DIR/other"
 says "a second engine" 1 "another engine runs on interface $RIG_LINK" \
     env XDG_RUNTIME_DIR="$RIG_DIR/other" "$RIG_STARLING" run --config "$RIG_DIR/other.yaml"
 is_equal "programs on the interface" "$(attached)" 1
+elsewhere() { # as in a container: what is pinned is not seen
+    unshare -m sh -c 'mount -t bpf bpf /sys/fs/bpf && exec "$@"' sh "$@"
+}
+says "a second engine, with a bpffs of its own" 1 "another engine runs on interface $RIG_LINK, with a bpffs of its own" \
+    elsewhere env XDG_RUNTIME_DIR="$RIG_DIR/other" "$RIG_STARLING" run --config "$RIG_DIR/other.yaml"
+is_equal "programs on the interface" "$(attached)" 1
+is_equal "the first engine is bound" "$(rig_is_ready && echo yes)" yes
 
 say "--- kill -9 and take-over"
 rig_engine_stop KILL

@@ -59,9 +59,8 @@ struct tcp_conn {
     bool fin_queued : 1;    /* the application closed */
     bool fin_held : 1;      /* the peer's FIN is known, at fin_seq */
     bool fin_taken : 1;     /* and all before it received */
-    bool peer_closed_told : 1;
-    bool stalled : 1;   /* the application left octets */
-    bool want_room : 1; /* tcp_send said ERR_FULL */
+    bool stalled : 1;       /* the application left octets */
+    bool want_room : 1;     /* tcp_send said ERR_FULL */
     bool ack_now : 1;
     bool cwnd_limited : 1; /* the last flush was held back by cwnd */
     bool rtt_timing : 1;

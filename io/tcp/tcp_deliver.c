@@ -4,16 +4,21 @@
 
 #define ACK_EVERY 2u /* full segments (RFC 9293 §3.8.6.3) */
 
-/* Offers octets the application has not seen; returns how many it took. */
+/* Offers octets the application has not seen; returns how many it took. What it leaves it may ask
+ * for in the call already, so until it has said how much it takes it counts as leaving some. */
 static uint16_t app_offer(struct tcp_conn *conn, struct span in)
 {
-    size_t taken = conn->app != NULL ? conn->app->received(conn->ctx, conn, in) : in.len;
+    conn->stalled = true;
+    size_t taken = conn->app->received(conn->ctx, conn, in);
     ASSERT(taken <= in.len);
     if (conn->state == TCP_CLOSED)
         return (uint16_t)in.len;
     conn->rcv_read += (uint32_t)taken;
-    if (taken < in.len)
-        conn->stalled = true;
+    conn->stalled = taken < in.len;
+    if (!conn->stalled && conn->on_resume) { /* asked for nothing */
+        conn->on_resume = false;
+        TAILQ_REMOVE(&conn->net->tcp.resume, conn, resume_link);
+    }
     return (uint16_t)taken;
 }
 
@@ -43,8 +48,7 @@ static void fin_take(struct tcp_conn *conn, uint64_t now_ns)
         tcp_conn_set_state(conn, TCP_CLOSE_WAIT);
     else if (was == TCP_FIN_WAIT_1)
         tcp_conn_set_state(conn, TCP_CLOSING);
-    if (conn->app != NULL)
-        conn->app->peer_closed(conn->ctx, conn);
+    conn->app->peer_closed(conn->ctx, conn);
     if (was == TCP_FIN_WAIT_2 && conn->state == TCP_FIN_WAIT_2)
         tcp_conn_time_wait(conn, now_ns);
 }

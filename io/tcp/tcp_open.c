@@ -206,6 +206,7 @@ void tcp_syn_sent_rx(struct tcp_conn *conn, struct tcp_segment *segment, uint64_
         return;
     }
     syn_take(conn, header, now_ns);
+    conn->rcv_edge = conn->rcv_nxt + tcp_first_window(net); /* our SYN has offered it */
     conn->heard_ns = now_ns;
     tcp_ack_at_once(conn);
     frame_give(segment->frame); /* octets in a SYN will be sent again */

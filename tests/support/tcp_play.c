@@ -40,6 +40,7 @@ struct play {
     uint32_t said;
     uint32_t got;
     size_t take_max;
+    bool asks; /* in the call that leaves octets, for them */
     uint32_t frames_before;
     unsigned opened, peer_closed, ended;
     enum err why;
@@ -71,10 +72,11 @@ static void on_opened(void *ctx, struct tcp_conn *conn)
 static size_t on_received(void *ctx, struct tcp_conn *conn, struct span in)
 {
     (void)ctx;
-    (void)conn;
     size_t take = in.len < play.take_max ? in.len : play.take_max;
     for (size_t i = 0; i < take; i++)
         play_check(in.bytes[i] == octet_at(++play.got));
+    if (play.asks)
+        tcp_resume(conn, play.now_ns);
     return take;
 }
 
@@ -273,7 +275,6 @@ static void segment_in(char *rest)
         wire_segment(frames, &play.theirs, &play.ours, header,
                      span_of(fields.options, fields.options_len), span_of(data, fields.len));
     port_tx(play.ends[1], &frame, 1);
-    turn();
 }
 
 /* The next segment that came out, if any; its frame is to be given back. */
@@ -384,6 +385,7 @@ static void open(const char *options)
     char line[200];
     snprintf(line, sizeof line, "S seq=0 %s", options);
     segment_in(line);
+    turn();
     snprintf(line, sizeof line, "SA seq=0 ack=1");
     expect(line);
     play.n = 1;
@@ -394,6 +396,7 @@ static void open(const char *options)
              ts != NULL ? ts : "", win != NULL ? (int)strcspn(win, " ") : 0,
              win != NULL ? win : "");
     segment_in(line);
+    turn();
     play_check(play.opened == 1);
     nothing_out();
 }
@@ -437,9 +440,11 @@ static void segment_step(const char *verb, char *rest)
 {
     if (verb[0] == '>')
         segment_in(rest);
+    if (strcmp(verb, ">") == 0)
+        turn();
     else if (verb[0] == '<')
         expect(rest);
-    else
+    else if (verb[0] == '.')
         nothing_out();
 }
 
@@ -458,6 +463,8 @@ static bool app_step(const char *verb, const char *rest)
         play.take_max = number(rest);
     else if (strcmp(verb, "resume") == 0)
         tcp_resume(play.conn, play.now_ns);
+    else if (strcmp(verb, "asks") == 0)
+        play.asks = true;
     else
         return false;
     turn();

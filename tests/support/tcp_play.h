@@ -4,12 +4,14 @@
  *   open [OPTIONS]          the peer opens: > S, < SA, > A; the application is told
  *   > FLAGS [FIELD=VALUE…]  a segment from the peer; FLAGS of S A F R P U, or "-" for none. Defaults: seq=n,
  *                           ack=a when A is set, win=8000, len=0
+ *   >> FLAGS [FIELD=VALUE…] the same, but it arrives together with the next one
  *   < FLAGS [FIELD=VALUE…]  the next segment out has these flags (PSH does not matter) and these fields; len
  *                           is 0 unless given, seq and ack are any unless given
  *   .                       nothing more came out
  *   drain                   whatever came out is of no interest
  *   at N A                  from here, n and a stand for these numbers (1 and 1 after `open`)
- *   say N, close, abort, connect, take N, resume      the application's; take: at most N octets a call
+ *   say N, close, abort, connect, take N, resume, asks  the application's; take: at most N octets a call; asks: from
+ *                           here on each call that leaves some asks for them at once (tcp_resume)
  *   pass MS                 time, a turn each millisecond; later S: seconds, one turn
  *   got N, opened N, peer_closed N, alive, gone, ended ERR      what the application knows by now
  *   count REASON N          tcp.REASON has counted N

@@ -38,6 +38,14 @@ static const char *receiving_check(const struct tcp_conn *conn)
         return "rcv_read <= rcv_nxt <= rcv_edge";
     if (conn->rcv_nxt - conn->rcv_read > conn->net->config.recv_len_max)
         return "what is unread is within recv_len_max";
+    if (seq_lt(conn->rcv_read, conn->rcv_edge) &&
+        conn->rcv_edge - conn->rcv_read > conn->net->config.recv_len_max)
+        return "no more is offered than there is room";
+    const struct tcp_held *head = conn->held.head;
+    if (conn->rcv_read != conn->rcv_nxt && (head == NULL || head->seq != conn->rcv_read))
+        return "what was received and not read is held";
+    if (conn->fin_held && !conn->fin_taken && seq_lt(conn->fin_seq, conn->rcv_nxt))
+        return "nothing is received beyond the FIN";
     if (!seq_le(conn->rcv_acked, conn->rcv_nxt))
         return "rcv_acked <= rcv_nxt";
     uint32_t count = 0;

@@ -108,6 +108,11 @@ uint32_t tcp_held_reach(const struct tcp_held_list *list, uint32_t seq)
     return seq;
 }
 
+bool tcp_held_beyond(const struct tcp_held_list *list, uint32_t seq)
+{
+    return list->tail != NULL && seq_lt(seq, held_end(list->tail));
+}
+
 uint32_t tcp_held_runs(const struct tcp_held_list *list, uint32_t seq, struct tcp_sack *runs,
                        uint32_t cap)
 {

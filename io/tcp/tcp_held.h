@@ -36,6 +36,9 @@ MUST_CHECK enum err tcp_held_put(struct tcp_held_list *list, struct tcp_held_poo
 /* The first sequence number at or after `seq` that is missing. */
 uint32_t tcp_held_reach(const struct tcp_held_list *list, uint32_t seq);
 
+/* Whether octets at or after `seq` are held. */
+bool tcp_held_beyond(const struct tcp_held_list *list, uint32_t seq);
+
 /* The runs of octets after gaps, beyond `seq`, that are held: at most `cap`, those that grew last
  * first (RFC 2018 §4). Returns how many. */
 uint32_t tcp_held_runs(const struct tcp_held_list *list, uint32_t seq, struct tcp_sack *runs,

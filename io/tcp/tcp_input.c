@@ -160,7 +160,7 @@ static void in_text(struct tcp_conn *conn, struct tcp_segment *segment, uint64_t
     }
     uint32_t fin_seq = seq + segment->len;
     if (segment_has(segment, TCP_FIN) && !conn->fin_held && seq_le(conn->rcv_nxt, fin_seq) &&
-        seq_le(fin_seq, conn->rcv_edge)) {
+        seq_le(fin_seq, conn->rcv_edge) && !tcp_held_beyond(&conn->held, fin_seq)) {
         conn->fin_held = true;
         conn->fin_seq = fin_seq;
     }

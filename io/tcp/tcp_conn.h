@@ -43,7 +43,7 @@ struct tcp_conn {
     uint8_t state;
     uint8_t snd_wscale;
     uint8_t rcv_wscale;
-    uint8_t backoff; /* doublings of the RTO */
+    uint8_t backoff; /* doublings of the RTO, until a sample (Karn); of the time between probes */
     uint8_t loss;    /* enum tcp_loss */
     uint8_t keep_tries;
     uint8_t challenges; /* in this second */
@@ -64,6 +64,7 @@ struct tcp_conn {
     bool ack_now : 1;
     bool cwnd_limited : 1; /* the last flush was held back by cwnd */
     bool rtt_timing : 1;
+    bool timed_out : 1; /* the first unacknowledged segment has */
     bool syn_resent : 1;
     bool persisting : 1;  /* the retransmission timer is the zero-window probe's */
     bool probe : 1;       /* probe at the next flush */

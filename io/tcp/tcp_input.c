@@ -104,7 +104,9 @@ static void ack_advance(struct tcp_conn *conn, const struct tcp_header *header, 
     conn->snd_nxt = seq_max(conn->snd_nxt, ack);
     tcp_recovery_advance(conn, header, len, marked, now_ns);
     conn->progress_ns = now_ns;
-    conn->backoff = 0;
+    conn->timed_out = false;
+    if (conn->persisting)
+        conn->backoff = 0;
     if (!tcp_outstanding(conn))
         tcp_retransmit_disarm(conn);
     else /* also after a partial ACK: RFC 6582 §4, slow but steady */

@@ -264,7 +264,7 @@ void tcp_recovery_timeout(struct tcp_conn *conn, uint64_t now_ns)
         eifel = conn->ts_ok;
     }
     conn->loss = TCP_LOSS_RTO;
-    if (conn->backoff == 0) /* RFC 5681 §3.1: once a loss, not once a repetition */
+    if (!conn->timed_out) /* RFC 5681 §3.1: once a loss, not once a repetition */
         tcp_cc_lost(conn);
     conn->cwnd = conn->mss;
     tcp_board_clear(&conn->board, &conn->net->tcp.range_pool); /* RFC 2018 §8: it may renege */

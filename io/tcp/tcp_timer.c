@@ -32,6 +32,7 @@ void tcp_rtt_sample(struct tcp_conn *conn, uint64_t rtt_ns)
     const struct net_config *config = &conn->net->config;
     ms = ms < config->rto_ms_min ? config->rto_ms_min : ms;
     conn->rto_ms = ms > config->rto_ms_max ? config->rto_ms_max : ms;
+    conn->backoff = 0;
 }
 
 /* Whether the retransmission timer is a tail-loss probe's first (RFC 8985 §7.2). */
@@ -138,8 +139,9 @@ static void retransmit_timer(struct tcp_conn *conn, uint64_t now_ns)
             tcp_recovery_timeout(conn, now_ns);
         conn->snd_nxt = conn->snd_una;
         conn->rtt_timing = false;
-        if (conn->backoff > 0)
+        if (conn->timed_out)
             ip_doubt(conn->net, conn->peer_addr);
+        conn->timed_out = true;
         conn->syn_resent = conn->syn_resent || !tcp_synchronised(conn);
     }
     if (conn->backoff < BACKOFF_MAX)

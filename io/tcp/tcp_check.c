@@ -108,8 +108,6 @@ static const char *timers_check(const struct tcp_conn *conn)
     if (conn->state != TCP_ESTABLISHED && conn->state != TCP_CLOSE_WAIT && !life && !again &&
         !retransmit)
         return "what is not open will end";
-    if (conn->stalled && conn->held.head == NULL)
-        return "what the application left is held";
     return NULL;
 }
 

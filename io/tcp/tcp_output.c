@@ -20,12 +20,17 @@ uint32_t tcp_window(const struct tcp_conn *conn)
     return room < offered + step ? offered : room;
 }
 
-/* The window field, rounded up so that the edge does not move left by rounding; sets the edge. */
+/* The window field, rounded up so that the edge does not move left by rounding; but down where it
+ * would move right beyond what we have room for, as it otherwise could for each few octets, as far
+ * as the peer likes (RFC 7323 §2.4: senders bear that). Sets the edge. */
 static uint16_t window_field(struct tcp_conn *conn, bool syn)
 {
     uint8_t scale = syn ? 0 : conn->rcv_wscale;
     uint32_t window = tcp_window(conn);
+    uint32_t unread = conn->rcv_nxt - conn->rcv_read;
     uint32_t field = (window + (1u << scale) - 1) >> scale;
+    if (unread + (field << scale) > conn->net->config.recv_len_max)
+        field = window >> scale;
     field = min_u32(field, UINT16_MAX);
     conn->rcv_edge = seq_max(conn->rcv_edge, conn->rcv_nxt + (field << scale));
     return (uint16_t)field;

@@ -57,6 +57,20 @@ static void place(struct wheel *wheel, struct timer *timer)
     wheel->occupied[level][slot / 64] |= (uint64_t)1 << slot % 64;
 }
 
+static void slot_empty(struct wheel *wheel, unsigned level, unsigned slot)
+{
+    wheel->occupied[level][slot / 64] &= ~((uint64_t)1 << slot % 64);
+}
+
+/* The last timer of a list is gone. If that was a slot's, nobody is to be woken for it. */
+static void slot_left(struct wheel *wheel, struct timer *const *link)
+{
+    uintptr_t offset = (uintptr_t)link - (uintptr_t)wheel->slot;
+    unsigned index = (unsigned)(offset / sizeof *link);
+    if (offset < sizeof wheel->slot)
+        slot_empty(wheel, index / WHEEL_SLOTS, index & SLOT_MASK);
+}
+
 void wheel_arm(struct wheel *wheel, struct timer *timer, uint64_t deadline_ns)
 {
     wheel_disarm(wheel, timer);
@@ -72,14 +86,12 @@ void wheel_disarm(struct wheel *wheel, struct timer *timer)
 {
     if (!timer_armed(timer))
         return;
+    struct timer **link = timer->link;
     list_remove(timer);
+    if (*link == NULL)
+        slot_left(wheel, link);
     ASSERT(wheel->armed_count > 0);
     wheel->armed_count--;
-}
-
-static void slot_empty(struct wheel *wheel, unsigned level, unsigned slot)
-{
-    wheel->occupied[level][slot / 64] &= ~((uint64_t)1 << slot % 64);
 }
 
 /* At most `most` timers of a slot to lower levels. */

@@ -22,6 +22,27 @@ static void deadline_is_rounded_up_and_fires_in_a_later_turn(void **state)
     assert_false(timer_armed(&timer));
 }
 
+/* A core that sleeps until the next deadline is not woken for nothing. */
+static void a_disarmed_timer_is_no_deadline(void **state)
+{
+    (void)state;
+    struct wheel wheel;
+    struct timer soon[2] = { { 0 } }, late = { 0 };
+    wheel_init(&wheel, 0);
+    wheel_arm(&wheel, &soon[0], 3 * MS);
+    wheel_arm(&wheel, &soon[1], 3 * MS);
+    wheel_arm(&wheel, &late, 200 * MS);
+    wheel_disarm(&wheel, &soon[0]);
+    assert_int_equal(wheel_next_ns(&wheel), 3 * MS);
+    wheel_disarm(&wheel, &soon[1]);
+    assert_int_equal(wheel_next_ns(&wheel), 200 * MS);
+    wheel_disarm(&wheel, &late);
+    wheel_arm(&wheel, &soon[0], 300 * MS); /* a level up: as far as its slot */
+    wheel_arm(&wheel, &late, 70000 * MS);
+    wheel_disarm(&wheel, &soon[0]);
+    assert_true(wheel_next_ns(&wheel) > 60000 * MS);
+}
+
 static void rearming_while_popping_cannot_loop(void **state)
 {
     (void)state;
@@ -171,6 +192,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(deadline_is_rounded_up_and_fires_in_a_later_turn),
+        cmocka_unit_test(a_disarmed_timer_is_no_deadline),
         cmocka_unit_test(rearming_while_popping_cannot_loop),
         cmocka_unit_test(disarming_an_expired_timer_takes_it_off),
         cmocka_unit_test(ticks_fire_in_order_and_a_turn_may_stop_early),

@@ -86,6 +86,11 @@ static bool stage_step(struct port *port, uint64_t now_ns)
     return port_step(port->under, now_ns);
 }
 
+static int stage_fd(struct port *port)
+{
+    return port_fd(port->under);
+}
+
 static void stage_figures(struct port *port, port_each *each, void *ctx)
 {
     const struct capture_stage *stage = CONTAINER_OF(port, struct capture_stage, port);
@@ -104,6 +109,7 @@ static void stage_close(struct port *port)
 static const struct port_ops stage_ops = { .rx = stage_rx,
                                            .tx = stage_tx,
                                            .step = stage_step,
+                                           .fd = stage_fd,
                                            .figures = stage_figures,
                                            .close = stage_close };
 

@@ -29,8 +29,9 @@ struct port_ops {
     uint32_t (*tx)(struct port *port, struct rte_mbuf **frames,
                    uint32_t count); /* how many it took */
     void (*close)(struct port *port);
-    /* NULL where there is nothing to do: see port_step, port_figures. */
+    /* NULL where there is nothing to do: see port_step, port_fd, port_figures. */
     bool (*step)(struct port *port, uint64_t now_ns);
+    int (*fd)(struct port *port);
     void (*figures)(struct port *port, port_each *each, void *ctx);
 };
 
@@ -77,6 +78,12 @@ void port_over(struct port *stage, struct port *under, const struct port_ops *op
 static inline bool port_step(struct port *port, uint64_t now_ns)
 {
     return port->ops->step != NULL && port->ops->step(port, now_ns);
+}
+
+/* A descriptor that is readable while frames are to be had; -1: there is none, look at times. */
+static inline int port_fd(struct port *port)
+{
+    return port->ops->fd != NULL ? port->ops->fd(port) : -1;
 }
 
 /* Every counter of the queue and the stages over it; also from another thread. */

@@ -8,8 +8,6 @@
 #include <linux/if_xdp.h>
 #include <sys/socket.h>
 
-#define KICKS_MAX 8u /* the kernel sends some 32 frames a call */
-
 /* What a frame's `port` says while kernel or driver have it: so close can bring them home. */
 #define WITH_KERNEL (RTE_MBUF_PORT_INVALID - 1)
 
@@ -72,37 +70,54 @@ static void reap(struct port_xsk *xsk)
 }
 
 /* Has the kernel send what is in the ring: it takes a few dozen frames a call. What it leaves is
- * asked for again by the next call of rx or tx. */
+ * asked for again by the next call of step or tx. */
 static void kick(struct port_xsk *xsk)
 {
     xsk->is_tx_waiting = false;
     if (!xsk_ring_prod__needs_wakeup(&xsk->tx))
         return;
-    for (uint32_t i = 0; i < KICKS_MAX; i++) {
+    uint32_t room, more = xsk_prod_nb_free(&xsk->tx, xsk->ring_len);
+    do {
+        room = more;
         counter_add(&xsk->counters.wakeups, 1);
         if (sendto(xsk->fd, NULL, 0, MSG_DONTWAIT, NULL, 0) >= 0)
             return;
         if (errno != EAGAIN && errno != EBUSY && errno != ENOBUFS && errno != EINTR)
             return; /* the interface is down: frames stay in the ring until it is full */
         reap(xsk);
-    }
+        more = xsk_prod_nb_free(&xsk->tx, xsk->ring_len);
+    } while (more > room);
     counter_add(&xsk->counters.tx_again, 1);
-    xsk->is_tx_waiting = true;
+    xsk->is_tx_waiting = more < xsk->ring_len;
+}
+
+/* Whether an empty ring is a reason to enter the kernel: the driver asks for it, or polls on this
+ * core, in this call. That takes a NAPI id, which a socket has once frames came, and in copy mode
+ * not by every kernel. */
+static bool is_wake_of_use(struct port_xsk *xsk)
+{
+    if (xsk_ring_prod__needs_wakeup(&xsk->fill))
+        return true;
+    if (xsk->polling == XSK_POLLING_UNKNOWN && counter_read(&xsk->port.counters.rx_frames) > 0) {
+        int id = 0;
+        socklen_t len = sizeof id;
+        getsockopt(xsk->fd, SOL_SOCKET, SO_INCOMING_NAPI_ID, &id, &len);
+        xsk->polling = id > 0 ? XSK_POLLING : XSK_POLLING_NOT;
+    }
+    return xsk->polling == XSK_POLLING;
 }
 
 static uint32_t xsk_rx(struct port *port, struct rte_mbuf **frames, uint32_t cap)
 {
     struct port_xsk *xsk = CONTAINER_OF(port, struct port_xsk, port);
     uint32_t at, count = xsk_ring_cons__peek(&xsk->rx, cap, &at);
-    if (xsk->is_tx_waiting)
-        kick(xsk);
-    if (count == 0) {
-        wake(xsk); /* busy polling: the driver works in this call, on this core */
+    if (count == 0 && is_wake_of_use(xsk)) {
+        wake(xsk);
         count = xsk_ring_cons__peek(&xsk->rx, cap, &at);
-        if (count == 0) {
-            port_xsk_fill(xsk);
-            return 0;
-        }
+    }
+    if (count == 0) {
+        port_xsk_fill(xsk);
+        return 0;
     }
     for (uint32_t i = 0; i < count; i++) {
         const struct xdp_desc *desc = xsk_ring_cons__rx_desc(&xsk->rx, at + i);
@@ -160,6 +175,20 @@ static uint32_t xsk_tx(struct port *port, struct rte_mbuf **frames, uint32_t cou
     return taken;
 }
 
+static bool xsk_step(struct port *port, uint64_t now_ns)
+{
+    struct port_xsk *xsk = CONTAINER_OF(port, struct port_xsk, port);
+    (void)now_ns;
+    if (xsk->is_tx_waiting)
+        kick(xsk);
+    return xsk->is_tx_waiting;
+}
+
+static int xsk_fd(struct port *port)
+{
+    return CONTAINER_OF(port, struct port_xsk, port)->fd;
+}
+
 /* ---- Closing ----------------------------------------------------------------------------------- */
 
 static void bring_home(struct rte_mempool *pool, void *arg, void *object, unsigned index)
@@ -184,7 +213,9 @@ static void xsk_close(struct port *port)
     rte_free(xsk);
 }
 
-const struct port_ops port_xsk_ops = { .rx = xsk_rx, .tx = xsk_tx, .close = xsk_close };
+const struct port_ops port_xsk_ops = {
+    .rx = xsk_rx, .tx = xsk_tx, .step = xsk_step, .fd = xsk_fd, .close = xsk_close
+};
 
 void port_xsk_figures(struct port *port, void (*each)(void *ctx, const char *event, uint64_t value),
                       void *ctx)

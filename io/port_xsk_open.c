@@ -84,7 +84,7 @@ static int socket_make(struct port_xsk *xsk, const char *interface)
 }
 
 /* Not every kernel has it: without, interrupts move the frames as ever. */
-static void busy_poll(const struct port_xsk *xsk, const char *interface)
+static bool busy_poll(const struct port_xsk *xsk, const char *interface)
 {
     static const struct {
         int name, value;
@@ -95,8 +95,9 @@ static void busy_poll(const struct port_xsk *xsk, const char *interface)
         if (setsockopt(xsk->fd, SOL_SOCKET, options[i].name, &options[i].value,
                        sizeof options[i].value) != 0) {
             log_info("xdp", "%s: no busy polling: %s", interface, strerror(errno));
-            return;
+            return false;
         }
+    return true;
 }
 
 static enum steer_queue_mode queue_mode(const struct port_xsk *xsk)
@@ -161,7 +162,8 @@ static int port_start(struct xsk_device *device, struct port_xsk *xsk, uint16_t 
     if (failed == 0)
         failed = socket_make(xsk, interface);
     if (failed == 0) {
-        busy_poll(xsk, interface);
+        if (!busy_poll(xsk, interface))
+            xsk->polling = XSK_POLLING_NOT;
         failed = xsk_socket__update_xskmap(xsk->socket, device->steer.xsks_fd);
     }
     if (failed == 0)

@@ -26,6 +26,9 @@ struct xsk_device {
     int groups; /* a packet socket that is a member of the multicast groups, and hears nothing */
 };
 
+/* Whether a call of ours has the driver work: SO_BUSY_POLL. */
+enum xsk_polling { XSK_POLLING_UNKNOWN, XSK_POLLING_NOT, XSK_POLLING };
+
 struct port_xsk {
     struct port port;
     struct xsk_ring_cons rx, completed;
@@ -39,6 +42,7 @@ struct port_xsk {
     uint32_t head_len;  /* from the start of an object of the pool to its mbuf */
     uint32_t data_at;   /* to the mbuf's buffer */
     bool is_tx_waiting; /* the kernel has not taken all yet */
+    uint8_t polling;    /* enum xsk_polling */
     struct xsk_counters counters;
 };
 

@@ -176,6 +176,17 @@ static struct port *xsk_open(struct stack *stack, const char *interface, struct 
     return stack->device != NULL ? port_xsk_open(stack->device, 0, &port, fault) : NULL;
 }
 
+/* Naps are for ports without a descriptor. */
+static void idle_start(struct stack *stack, struct fault *fault)
+{
+    const struct idle_config config = { .ports = &stack->port,
+                                        .port_count = 1,
+                                        .nap_ns_min = stack->settings.nap_us * 1000ull,
+                                        .nap_ns_max = stack->settings.nap_us * 1000ull };
+    if (!idle_open(&stack->idle, &config, fault))
+        stack_fail(fault->text);
+}
+
 static void port_open(struct stack *stack)
 {
     const struct stack_settings *settings = &stack->settings;
@@ -218,6 +229,7 @@ void stack_open(struct stack *stack, const struct stack_settings *settings)
     stack->net = net_create(stack->port, &stack->config, stack->now_ns, &fault);
     if (stack->net == NULL)
         stack_fail(fault.text);
+    idle_start(stack, &fault);
     stack->chunks = chunk_pool_create(CHUNKS, CHUNK_LEN, SOCKET_ID_ANY);
     if (stack->chunks == NULL)
         stack_fail("no memory");
@@ -225,6 +237,7 @@ void stack_open(struct stack *stack, const struct stack_settings *settings)
 
 void stack_close(struct stack *stack)
 {
+    idle_close(&stack->idle);
     net_destroy(stack->net);
     port_close(stack->port);
     xsk_device_close(stack->device);
@@ -233,19 +246,23 @@ void stack_close(struct stack *stack)
 void stack_turn_begin(struct stack *stack)
 {
     stack->now_ns = stack_clock_ns();
-    port_step(stack->port, stack->now_ns);
+    bool moved = port_step(stack->port, stack->now_ns);
     uint32_t frames = net_rx(stack->net, stack->now_ns);
     stack->turns++;
     stack->busy_turns += frames > 0;
-    stack->idle = frames == 0;
+    stack->is_busy = moved || frames > 0;
     net_timers(stack->net, stack->now_ns);
 }
 
 void stack_turn_end(struct stack *stack)
 {
     net_flush(stack->net, stack->now_ns);
-    if (stack->idle && !stack->settings.busy && net_next_ns(stack->net) > stack->now_ns)
-        usleep(stack->settings.nap_us);
+    if (stack->settings.busy)
+        return;
+    uint64_t until_ns =
+        idle_turned(&stack->idle, stack->is_busy, stack->now_ns, net_next_ns(stack->net));
+    if (until_ns != 0)
+        idle_wait(&stack->idle, stack->now_ns, until_ns);
 }
 
 bool stack_chunk_ready(struct stack *stack, uint32_t len)

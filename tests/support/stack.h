@@ -7,13 +7,14 @@
  *     gateway=ADDR                           one of either family
  *     keep=MS                                keep-alive after so much silence
  *     conns=COUNT                            8,192
- *     nap=US                                 50; without work. Longer costs less CPU and more latency
+ *     nap=US                                 50; without work, on a port without a descriptor
  *     busy=1                                 polls without naps
  *
  * What is wrong with any of it ends the program with a line that says so. */
 #ifndef TESTS_SUPPORT_STACK_H
 #define TESTS_SUPPORT_STACK_H
 
+#include "io/idle.h"
 #include "io/impair.h"
 #include "io/port_xsk.h"
 #include "io/tcp/tcp.h"
@@ -41,7 +42,8 @@ struct stack {
     struct chunk *chunk; /* being filled, for all connections */
     uint64_t now_ns;
     uint64_t turns, busy_turns; /* with frames in */
-    bool idle;                  /* this turn */
+    bool is_busy;               /* this turn */
+    struct idle idle;
 };
 
 /* Reads the settings; where the program's own arguments begin. */

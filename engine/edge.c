@@ -5,9 +5,9 @@
 
 static void edge_timers(struct edge *edge)
 {
-    struct timer *timer; /* every timer of the edge's own wheel redials a bind */
+    struct timer *timer; /* every timer of the edge's own wheel is a bind's */
     while ((timer = wheel_pop(&edge->core.wheel, edge->core.now_ns)) != NULL)
-        smsc_redial(CONTAINER_OF(timer, struct smsc_bind, timer));
+        smsc_timer(CONTAINER_OF(timer, struct smsc_bind, timer));
     uint32_t bound = 0;
     for (uint32_t s = 0; s < edge->smsc_count; s++) {
         smsc_tick(&edge->smscs[s]);

@@ -10,6 +10,8 @@
 
 #include <stdio.h>
 
+#define CLOSE_NS 5000000000u /* an SMSC that does not close delays the next bind by no more */
+
 /* ---- Octets out -------------------------------------------------------------------------------- */
 
 /* Hands what was written since the last time to TCP; the chunk stays for more. */
@@ -136,6 +138,7 @@ static const struct smpp_events session_events = {
 static void bind_down(struct smsc_bind *bind)
 {
     struct edge *edge = bind->smsc->edge;
+    wheel_disarm(&edge->core.wheel, &bind->timer);
     bind->link = BIND_DOWN;
     bind->conn = NULL;
     bind->generation++;
@@ -145,6 +148,17 @@ static void bind_down(struct smsc_bind *bind)
     uint64_t at = smpp_backoff_ended(&bind->backoff, bind->config_fault, edge->core.now_ns);
     bind->config_fault = false;
     wheel_arm(&edge->core.wheel, &bind->timer, at);
+}
+
+/* Closes, once; the timer sees to it that this ends, whatever the SMSC does or does not. */
+static void bind_close(struct smsc_bind *bind)
+{
+    struct core *core = &bind->smsc->edge->core;
+    bind->link = BIND_CLOSING;
+    bind_flush(bind);
+    tcp_close(bind->conn, core->now_ns);
+    if (!timer_armed(&bind->timer))
+        wheel_arm(&core->wheel, &bind->timer, core->now_ns + CLOSE_NS);
 }
 
 static void conn_opened(void *ctx, struct tcp_conn *conn)
@@ -182,8 +196,7 @@ static size_t conn_received(void *ctx, struct tcp_conn *conn, struct span in)
             break;
     }
     if (bind->link == BIND_CLOSING) {
-        bind_flush(bind);
-        tcp_close(conn, now_ns);
+        bind_close(bind);
         return in.len;
     }
     if (taken < in.len)
@@ -198,9 +211,8 @@ static void conn_writable(void *ctx, struct tcp_conn *conn)
 
 static void conn_peer_closed(void *ctx, struct tcp_conn *conn)
 {
-    struct smsc_bind *bind = ctx;
-    bind->link = BIND_CLOSING;
-    tcp_close(conn, bind->smsc->edge->core.now_ns);
+    (void)conn;
+    bind_close(ctx);
 }
 
 static void conn_closed(void *ctx, struct tcp_conn *conn, enum err why)
@@ -223,9 +235,14 @@ static const struct tcp_app conn_app = {
     .closed = conn_closed,
 };
 
-void smsc_redial(struct smsc_bind *bind)
+void smsc_timer(struct smsc_bind *bind)
 {
     struct smsc *smsc = bind->smsc;
+    if (bind->link == BIND_CLOSING) {
+        tcp_abort(bind->conn, smsc->edge->core.now_ns);
+        conn_closed(bind, bind->conn, ERR_TIMEOUT);
+        return;
+    }
     struct tcp_endpoint peer = { .addr = smsc->config->address, .port = smsc->config->tcp_port };
     if (smsc->draining)
         return;
@@ -244,10 +261,8 @@ static void bind_tick(struct smsc_bind *bind)
         return;
     smpp_session_tick(bind->session, &out, now_ns);
     bind_commit(bind, &out);
-    if (bind->link == BIND_CLOSING) {
-        bind_flush(bind);
-        tcp_close(bind->conn, now_ns);
-    }
+    if (bind->link == BIND_CLOSING)
+        bind_close(bind);
 }
 
 void smsc_tick(struct smsc *smsc)
@@ -270,14 +285,26 @@ void smsc_drain(struct smsc *smsc)
     for (uint32_t i = 0; i < smsc->bind_count; i++) {
         struct smsc_bind *bind = &smsc->binds[i];
         struct writer out;
-        wheel_disarm(&smsc->edge->core.wheel, &bind->timer);
-        if (bind->link != BIND_UP || !bind_writer(bind, SMPP_ANSWER_ROOM, &out)) {
-            if (bind->conn != NULL)
-                tcp_close(bind->conn, smsc->edge->core.now_ns);
-            continue;
+        switch (bind->link) {
+        case BIND_DIALLING:
+            tcp_abort(bind->conn, smsc->edge->core.now_ns);
+            bind_down(bind);
+            break;
+        case BIND_DOWN:
+            wheel_disarm(&smsc->edge->core.wheel, &bind->timer);
+            break;
+        case BIND_CLOSING:
+            break;
+        case BIND_UP:
+            if (bind_writer(bind, SMPP_ANSWER_ROOM, &out)) {
+                smpp_session_unbind(bind->session, &out, smsc->edge->core.now_ns);
+                bind_commit(bind, &out);
+            } else {
+                bind->link = BIND_CLOSING;
+            }
+            if (bind->link == BIND_CLOSING)
+                bind_close(bind);
         }
-        smpp_session_unbind(bind->session, &out, smsc->edge->core.now_ns);
-        bind_commit(bind, &out);
     }
 }
 

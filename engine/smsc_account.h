@@ -26,7 +26,7 @@ struct smsc;
 enum bind_link { BIND_DOWN, BIND_DIALLING, BIND_UP, BIND_CLOSING };
 
 struct smsc_bind {
-    struct timer timer; /* redial; first member */
+    struct timer timer; /* redial, or end of closing; first member */
     struct smsc *smsc;
     uint32_t index;
     uint32_t generation; /* of the connection: answers to an older one are dropped */
@@ -69,8 +69,8 @@ void smsc_fini(struct smsc *smsc);
 
 /* Dials what is down, ticks sessions. */
 void smsc_tick(struct smsc *smsc);
-/* The redial timer of a bind. */
-void smsc_redial(struct smsc_bind *bind);
+/* The timer of a bind: dials again, or breaks off a connection that does not close. */
+void smsc_timer(struct smsc_bind *bind);
 /* What was written goes to TCP. */
 void smsc_flush(struct smsc *smsc);
 

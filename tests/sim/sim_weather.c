@@ -100,6 +100,39 @@ static void lossy_tcp_to_the_smsc_loses_no_message(void **state)
     }
 }
 
+static bool is_bound(struct world *world)
+{
+    return smsc_bound_count(&world->topology->edges[0]->smscs[0]) == 1;
+}
+
+static bool bind_is_closing(struct world *world)
+{
+    return world->topology->edges[0]->smscs[0].binds[0].link == BIND_CLOSING;
+}
+
+static bool bind_is_not_closing(struct world *world)
+{
+    return !bind_is_closing(world);
+}
+
+/* TCP would go on for two minutes with what the SMSC does not acknowledge. */
+static void an_smsc_that_vanishes_is_dialled_again_in_seconds(void **state)
+{
+    (void)state;
+    struct world_options options = world_options_default(71, 10);
+    struct world *world = world_create(&options);
+    const struct impair_config nothing = { .loss_ppm = 1000000 }, clear = { 0 };
+    assert_true(world_run(world, 10 * WORLD_SECOND, is_bound));
+    impair_set(world->links[0].near_end, IMPAIR_RX, &nothing);
+    assert_true(world_run(world, 120 * WORLD_SECOND, bind_is_closing));
+    assert_true(world_run(world, 6 * WORLD_SECOND, bind_is_not_closing));
+    impair_set(world->links[0].near_end, IMPAIR_RX, &clear);
+    story_submit_to_all(world, NULL, HOUR_S);
+    story_finish(world, HOUR_S * WORLD_SECOND);
+    assert_int_equal(story_outcomes(world, JOB_EXECUTED), 10);
+    world_destroy(world);
+}
+
 static void killed_at_any_moment_keeps_every_promise(void **state)
 {
     (void)state;
@@ -129,6 +162,7 @@ int main(void)
         cmocka_unit_test(throttling_and_drops_delay_but_lose_nothing),
         cmocka_unit_test(hostile_answers_change_nothing_but_a_counter),
         cmocka_unit_test(lossy_tcp_to_the_smsc_loses_no_message),
+        cmocka_unit_test(an_smsc_that_vanishes_is_dialled_again_in_seconds),
         cmocka_unit_test(killed_at_any_moment_keeps_every_promise),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -169,8 +169,7 @@ void tcp_close(struct tcp_conn *conn, uint64_t now_ns)
 {
     if (conn->fin_queued || conn->state == TCP_CLOSED)
         return;
-    if (!tcp_outstanding(conn))
-        conn->progress_ns = now_ns;
+    conn->progress_ns = now_ns;
     conn->fin_queued = true;
     if (conn->state == TCP_ESTABLISHED)
         tcp_conn_set_state(conn, TCP_FIN_WAIT_1);

@@ -70,7 +70,8 @@ uint32_t tcp_send_queued(const struct tcp_conn *conn);
 /* Asks to be offered again what received() left: in the next net_timers. */
 void tcp_resume(struct tcp_conn *conn, uint64_t now_ns);
 
-/* FIN after what is queued. received() still comes until the peer closes too. */
+/* FIN after what is queued. received() still comes until the peer closes too. A peer that shuts its
+ * window for give_up_ms is reset then, however often it says that it is there (RFC 6429 §4). */
 void tcp_close(struct tcp_conn *conn, uint64_t now_ns);
 
 /* RST at once; closed() is not called. */

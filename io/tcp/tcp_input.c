@@ -136,8 +136,8 @@ static bool in_ack(struct tcp_conn *conn, const struct tcp_segment *segment, uin
     bool dsack;
     uint32_t marked = tcp_recovery_sacks(conn, header, &dsack);
     window_take(conn, header);
-    if (conn->snd_wnd == 0)
-        conn->progress_ns = now_ns; /* it answers, and may stay closed as long as it likes */
+    if (conn->snd_wnd == 0 && !conn->fin_queued)
+        conn->progress_ns = now_ns; /* it answers, and may stay closed while anybody is waiting */
     tcp_recovery_tail(conn, header, dsack, dup);
     if (seq_lt(conn->snd_una, ack)) {
         ack_advance(conn, header, marked, now_ns);

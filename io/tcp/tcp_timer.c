@@ -128,6 +128,8 @@ static void retransmit_timer(struct tcp_conn *conn, uint64_t now_ns)
     if (!conn->persisting && tail_timer(conn, now_ns))
         return;
     if (tcp_synchronised(conn) && hopeless(conn, now_ns)) {
+        if (conn->persisting)
+            tcp_send_rst(conn, now_ns); /* it is there, and waits for more */
         give_up(conn);
         return;
     }

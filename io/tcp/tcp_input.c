@@ -2,6 +2,8 @@
 #include "io/net/checksum.h"
 #include "io/tcp/tcp_segment.h"
 
+#define ISN_GAP 65536u
+
 /* RFC 5961 §3. True when the connection is over. */
 static void in_rst(struct tcp_conn *conn, struct tcp_segment *segment, uint64_t now_ns)
 {
@@ -253,6 +255,22 @@ static bool syn_newer(const struct tcp_conn *conn, const struct tcp_header *syn)
     return seq_lt(conn->rcv_nxt, syn->seq);
 }
 
+/* The next incarnation of a connection in TIME-WAIT. Its sequence numbers are above all that the last one used (RFC
+ * 1122 §4.2.2.13 (a)): faster than 250,000 octets a second, that one may have overtaken the clock of ISNs. */
+static void reincarnate(struct tcp_conn *conn, struct tcp_segment *segment, uint64_t now_ns)
+{
+    struct net *net = conn->net;
+    const struct tcp_header *header = &segment->header;
+    uint32_t hash = conn->hash;
+    uint32_t least = conn->snd_max + ISN_GAP;
+    net_count(net, NET_TCP_TIME_WAIT_REUSED);
+    tcp_conn_forget(conn);
+    tcp_open_rx(net, segment, now_ns);
+    conn = tcp_conn_find(net, hash, segment->src, header->src_port, header->dst_port);
+    if (conn != NULL && seq_lt(conn->iss, least))
+        tcp_conn_number(conn, least);
+}
+
 /* The peer may not have our last ACK, or may begin anew (RFC 9293 §3.10.7.4, RFC 1122 §4.2.2.13).
  */
 static void in_time_wait(struct tcp_conn *conn, struct tcp_segment *segment, uint64_t now_ns)
@@ -261,9 +279,7 @@ static void in_time_wait(struct tcp_conn *conn, struct tcp_segment *segment, uin
     bool syn = segment_has(segment, TCP_SYN) && !segment_has(segment, TCP_ACK | TCP_RST);
     if (syn && syn_newer(conn, &segment->header) &&
         tcp_listener_find(net, conn->local_port) != NULL) {
-        net_count(net, NET_TCP_TIME_WAIT_REUSED);
-        tcp_conn_forget(conn);
-        tcp_open_rx(net, segment, now_ns);
+        reincarnate(conn, segment, now_ns);
         return;
     }
     if (segment_has(segment, TCP_FIN) && segment->header.seq + segment->len == conn->fin_seq) {

@@ -16,7 +16,7 @@
 #define TCP_CONN_CAP_MAX (1u << 24)
 #define TCP_SLOTS_FULL 3u /* quarters */
 #define TCP_SLOTS_FULL_OF 4u
-#define TCP_WINDOW_MAX (1u << 30) /* RFC 7323 §2.3 */
+#define TCP_WINDOW_MAX (65535u << 14) /* RFC 7323 §2.3: what the largest shift says */
 
 TAILQ_HEAD(tcp_conn_list, tcp_conn);
 

@@ -46,10 +46,29 @@ static void a_scaled_window_is_no_larger_than_the_room(void **state)
     }
 }
 
+static int largest_open(void **state)
+{
+    const struct net_config config = { .conn_cap = 4, .recv_len_max = 65535u << 14 };
+    return bed_open_with(state, &config);
+}
+
+static void the_largest_window_has_the_largest_scale(void **state)
+{
+    (void)state;
+    assert_int_equal(scaled_establish(), TCP_WSCALE_MAX);
+    struct fault fault = { "" };
+    struct net_config config = { .addr4 = ip_addr_v4(OURS),
+                                 .prefix4 = 24,
+                                 .recv_len_max = 1u << 30 };
+    assert_null(net_create(bed->ends[0], &config, bed->now_ns, &fault));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_scaled_window_is_no_larger_than_the_room, large_open,
+                                        bed_close),
+        cmocka_unit_test_setup_teardown(the_largest_window_has_the_largest_scale, largest_open,
                                         bed_close),
     };
     eal_for_tests();

@@ -89,15 +89,9 @@ static bool open_xsk(struct ports *ports, uint32_t index, const char *interface,
     ports->devices[index] = xsk_device_open(&steer, fault);
     if (ports->devices[index] == NULL)
         return false;
-    for (uint32_t q = 0; q < port->edge_count; q++) {
-        const struct port_xsk_config config = { .frames = frames[q], .mtu = port->mtu };
-        queues[q] = port_xsk_open(ports->devices[index], q, &config, fault);
-        if (queues[q] == NULL) {
-            while (q-- > 0)
-                port_close(queues[q]);
-            return false;
-        }
-    }
+    const struct port_xsk_config config = { .mtu = port->mtu };
+    if (!port_xsk_open_queues(ports->devices[index], &config, frames, queues, fault))
+        return false;
     for (uint32_t q = 0; q < port->edge_count; q++)
         ports->sockets[index][q] = queues[q];
     return true;

@@ -34,14 +34,16 @@ const struct steer_view *xsk_device_view(const struct xsk_device *device);
 uint32_t xsk_queue_count(const char *interface);
 
 struct port_xsk_config {
-    struct rte_mempool *frames; /* the port's alone; outlives it */
-    uint16_t mtu;               /* 0: as much as interface and frames allow */
-    uint32_t ring_len;          /* a power of two; 0: 2,048, less when the pool is small */
+    uint16_t mtu;      /* 0: as much as interface and frames allow */
+    uint32_t ring_len; /* a power of two; 0: 2,048, less when the pool is small */
 };
 
-/* The port of one queue, below config.queue_count. */
-struct port *port_xsk_open(struct xsk_device *device, uint32_t queue,
-                           const struct port_xsk_config *config, struct fault *fault);
+/* The ports of all its queues, config.queue_count of them, over a frame pool each that is the port's
+ * alone and outlives it. False with a fault. */
+MUST_CHECK bool port_xsk_open_queues(struct xsk_device *device,
+                                     const struct port_xsk_config *config,
+                                     struct rte_mempool *const *frames, struct port **queues,
+                                     struct fault *fault);
 
 /* What the socket counts, ours and the kernel's, by name; also from another thread. */
 void port_xsk_figures(struct port *port, void (*each)(void *ctx, const char *event, uint64_t value),

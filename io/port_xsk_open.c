@@ -171,10 +171,10 @@ static int port_start(struct xsk_device *device, struct port_xsk *xsk, uint16_t 
     return failed;
 }
 
-struct port *port_xsk_open(struct xsk_device *device, uint32_t queue,
-                           const struct port_xsk_config *config, struct fault *fault)
+static struct port *queue_open(struct xsk_device *device, uint32_t queue,
+                               const struct port_xsk_config *config, struct rte_mempool *frames,
+                               struct fault *fault)
 {
-    ASSERT(queue < device->steer.settings.queue_count);
     struct port_xsk *xsk = rte_zmalloc("port_xsk", sizeof *xsk, CACHE_LINE);
     if (xsk == NULL) {
         fault_set(fault, "interface %s: no memory: give the EAL more",
@@ -182,11 +182,10 @@ struct port *port_xsk_open(struct xsk_device *device, uint32_t queue,
         return NULL;
     }
     xsk->port.ops = &port_xsk_ops;
-    xsk->port.frames = config->frames;
+    xsk->port.frames = frames;
     xsk->queue = queue;
     xsk->ring_len = config->ring_len != 0 ? config->ring_len : RING_LEN;
-    while (config->ring_len == 0 && xsk->ring_len > XSK_BATCH &&
-           xsk->ring_len * 3 > config->frames->size)
+    while (config->ring_len == 0 && xsk->ring_len > XSK_BATCH && xsk->ring_len * 3 > frames->size)
         xsk->ring_len /= 2; /* rx and tx rings full, a third is left for what is held */
     int failed = port_start(device, xsk, config->mtu);
     if (failed != 0) {
@@ -195,6 +194,21 @@ struct port *port_xsk_open(struct xsk_device *device, uint32_t queue,
         return NULL;
     }
     return &xsk->port;
+}
+
+bool port_xsk_open_queues(struct xsk_device *device, const struct port_xsk_config *config,
+                          struct rte_mempool *const *frames, struct port **queues,
+                          struct fault *fault)
+{
+    for (uint32_t q = 0; q < device->steer.settings.queue_count; q++) {
+        queues[q] = queue_open(device, q, config, frames[q], fault);
+        if (queues[q] != NULL)
+            continue;
+        while (q-- > 0)
+            port_close(queues[q]);
+        return false;
+    }
+    return true;
 }
 
 bool xsk_interface(const char *device, char interface[IF_NAMESIZE])

@@ -61,10 +61,10 @@ static void end_open(struct end *end, const char *interface, uint32_t addr)
         snprintf(name, sizeof name, "%s.%u", interface, q);
         end->pools[q] = frame_pool_create(name, FRAMES, SOCKET_ID_ANY, &fault);
         CHECK(end->pools[q] != NULL, "%s", fault.text);
-        const struct port_xsk_config port = { .frames = end->pools[q], .ring_len = RING };
-        end->ports[q] = port_xsk_open(end->device, q, &port, &fault);
-        CHECK(end->ports[q] != NULL, "%s", fault.text);
     }
+    const struct port_xsk_config port = { .ring_len = RING };
+    CHECK(port_xsk_open_queues(end->device, &port, end->pools, end->ports, &fault), "%s",
+          fault.text);
 }
 
 /* Room for a frame's octets, and a pattern that tells frames apart. */

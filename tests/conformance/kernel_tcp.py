@@ -4,12 +4,16 @@
     kernel_tcp.py ping ADDR
     kernel_tcp.py client ADDR PORT OCTETS SHORT MANY    one bulk, SHORT connections in a row, MANY at once, and the odd ones
     kernel_tcp.py lossy ADDR PORT OCTETS SHORT          over a bad network
+    kernel_tcp.py pieces ADDR PORT OCTETS               one connection that comes to rest now and then
+    kernel_tcp.py move INTERFACE                        until it is killed: all that is sent changes its queue, again and again
 """
 import hashlib
+import os
 import resource
 import selectors
 import socket
 import struct
+import subprocess
 import sys
 import threading
 
@@ -76,12 +80,12 @@ def short_ones(where, count):
 
 
 def receive(conn, length):
-    got = b""
+    got = bytearray()
     while len(got) < length:
         piece = conn.recv(length - len(got))
         assert piece, "closed early"
         got += piece
-    return got
+    return bytes(got)
 
 
 def resets(where, count):
@@ -162,6 +166,49 @@ def lossy(where, length, short):
     short_ones(where, short)
 
 
+def pieces(where, length):
+    """The next piece is sent once the one before is back: at rest a flow may change its queue."""
+    piece = BLOCK * 8
+    with socket.create_connection(where, timeout=60) as conn:
+        for _ in range(length // len(piece)):
+            sender = threading.Thread(target=conn.sendall, args=(piece,))
+            sender.start()
+            assert receive(conn, len(piece)) == piece, "octets changed"
+            sender.join()
+
+
+def cpus():
+    """All, as sysfs has masks: words of 32, the highest first."""
+    count = os.sysconf("SC_NPROCESSORS_CONF")
+    return ",".join([f"{(1 << count % 32) - 1:x}"] * (count % 32 > 0) + ["ffffffff"] * (count // 32))
+
+
+def move(interface):
+    """To the other of two queues with every few hundred frames. The second gets what begins, or is at rest; the first
+    then gets all, also what is under way, for it is the only one."""
+    device = f"/sys/class/net/{interface}"
+
+    def queues(count):
+        subprocess.run(["ethtool", "-L", interface, "tx", str(count)], check=True)
+        if count == 2:
+            with open(f"{device}/queues/tx-1/xps_cpus", "w") as setting:
+                setting.write(cpus())
+
+    def sent():
+        with open(f"{device}/statistics/tx_packets") as packets:
+            return int(packets.read())
+
+    count = 2
+    queues(count)
+    print("ready", flush=True)
+    while True:
+        moved = sent()
+        while sent() - moved < 300:
+            threading.Event().wait(0.001)
+        count = 3 - count
+        queues(count)
+
+
 def ping(addr):
     def internet_checksum(octets):
         words = struct.unpack(f"!{len(octets) // 2}H", octets)
@@ -182,16 +229,16 @@ def ping(addr):
             assert internet_checksum(answer) == 0
 
 
-def main(command, addr, *numbers):
+def main(command, where, *numbers):
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     port, *rest = [int(number) for number in numbers] or [0]
     if command == "ping":
-        ping(addr)
-    elif command == "client":
-        client((addr, port), *rest)
+        ping(where)
+    elif command == "move":
+        move(where)
     else:
-        lossy((addr, port), *rest)
+        {"client": client, "lossy": lossy, "pieces": pieces}[command]((where, port), *rest)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 #   $ours   10.99.0.1, 2001:db8:99::1 for our stack on $iface; this namespace's kernel owns neither
 #   $theirs 10.99.0.2, 2001:db8:99::2, the kernel's, on $peer
 #
-# $dir is there for files; namespaces, files and what runs in the background go at the end. Exits 77 where it cannot run.
+# Set queues=N before for a link of so many queues each way; $dir is there for files; namespaces, files and what runs in the background go at the end. Exits 77 where it cannot run.
 
 our4=10.99.0.1 our6=2001:db8:99::1 their4=10.99.0.2 their6=2001:db8:99::2
 our_nets=$our4/24,$our6/64
@@ -11,6 +11,7 @@ iface=sta$$ peer=stb$$
 ours=starling-a$$ theirs=starling-b$$
 namespaces="$ours $theirs"
 background=
+queues=${queues:-1}
 dir=$(mktemp -d)
 
 skip() { echo "skipped: $1"; exit 77; }
@@ -41,7 +42,8 @@ interface_up() {
 namespaces_make() {
     ip netns add "$ours" 2>/dev/null || skip "cannot make network namespaces"
     ip netns add "$theirs"
-    ip link add "$iface" netns "$ours" type veth peer name "$peer" netns "$theirs" || skip "no veth"
+    pairs="numrxqueues $queues numtxqueues $queues" # of a veth, each way
+    ip link add "$iface" netns "$ours" $pairs type veth peer name "$peer" netns "$theirs" $pairs || skip "no veth"
     ip netns exec "$ours" sysctl -qw "net.ipv6.conf.$iface.disable_ipv6=1" || true
     ip -n "$theirs" addr add "$their4/24" dev "$peer"
     ip -n "$theirs" addr add "$their6/64" dev "$peer" nodad
@@ -53,6 +55,7 @@ namespaces_make() {
 device_of() {
     case $1 in
     xsk) echo "xsk,iface=$iface" ;; # our own port
+    af_packet) echo "net_af_packet0,iface=$iface,qpairs=$queues" ;;
     *) echo "net_${1}0,iface=$iface" ;;
     esac
 }

@@ -17,6 +17,7 @@
 struct echo_conn;
 TAILQ_HEAD(echo_list, echo_conn);
 
+/* An edge of the program. */
 struct echo {
     struct stack stack;
     struct echo_conn *conns;
@@ -24,6 +25,9 @@ struct echo {
     uint64_t octets;
     uint32_t open_count;
     uint32_t failed_count;
+    struct tcp_endpoint peer; /* bulk's from here on */
+    uint64_t goal;            /* octets of each connection */
+    uint32_t count, at_once, begun;
 };
 
 struct echo_conn {
@@ -185,8 +189,9 @@ static const struct tcp_app server_app = { on_opened, on_echo, on_writable, on_p
 static const struct tcp_app client_app = { on_opened, on_reply, on_writable, on_peer_closed,
                                            on_closed };
 
-static void turn(struct echo *echo)
+static void turn(void *edge)
 {
+    struct echo *echo = edge;
     stack_turn_begin(&echo->stack);
     struct echo_conn *last = TAILQ_LAST(&echo->waiting, echo_list);
     bool more = last != NULL;
@@ -200,78 +205,145 @@ static void turn(struct echo *echo)
     stack_turn_end(&echo->stack);
 }
 
-static void echo_open(struct echo *echo, const struct stack_settings *settings)
+static struct stack_device device;
+static void *edges[STACK_EDGES_MAX]; /* struct echo */
+
+static struct echo *echo_of(uint32_t edge)
 {
-    stack_open(&echo->stack, settings);
+    return edges[edge];
+}
+
+static void echo_open(struct echo *echo, uint32_t edge)
+{
+    uint32_t conn_cap = device.settings.conn_cap;
+    stack_open(&echo->stack, &device, edge);
     TAILQ_INIT(&echo->free);
     TAILQ_INIT(&echo->waiting);
-    echo->conns = calloc(settings->conn_cap, sizeof *echo->conns);
+    echo->conns = calloc(conn_cap, sizeof *echo->conns);
     if (echo->conns == NULL)
         stack_fail("no memory");
-    for (uint32_t i = 0; i < settings->conn_cap; i++)
+    for (uint32_t i = 0; i < conn_cap; i++)
         TAILQ_INSERT_TAIL(&echo->free, &echo->conns[i], link);
 }
 
-static int serve(struct echo *echo, uint16_t port)
+static bool serve_is_done(const void *edge)
 {
-    if (tcp_listen(echo->stack.net, port, &server_app, on_accepted, echo) != ERR_OK)
-        stack_fail("cannot listen");
+    (void)edge;
+    return stack_stopping();
+}
+
+static int serve(uint16_t port)
+{
+    const struct stack_work work = { turn, serve_is_done };
+    uint32_t count = device.settings.queues;
+    for (uint32_t i = 0; i < count; i++)
+        if (tcp_listen(echo_of(i)->stack.net, port, &server_app, on_accepted, echo_of(i)) != ERR_OK)
+            stack_fail("cannot listen");
     puts("ready");
     fflush(stdout);
-    while (!stack_stopping())
-        turn(echo);
-    fprintf(stderr, "  turns %lu, with frames %lu\n", (unsigned long)echo->stack.turns,
-            (unsigned long)echo->stack.busy_turns);
+    stack_run(&device, &work, edges);
+    for (uint32_t i = 0; i < count; i++)
+        fprintf(stderr, "  turns %lu, with frames %lu\n", (unsigned long)echo_of(i)->stack.turns,
+                (unsigned long)echo_of(i)->stack.busy_turns);
     return 0;
 }
 
-static int bulk(struct echo *echo, struct tcp_endpoint peer, uint64_t octets, uint32_t count,
-                uint32_t at_once)
+static void bulk_turn(void *edge)
 {
-    uint64_t start = stack_clock_ns();
-    uint32_t begun = 0;
-    while (!stack_stopping() && (begun < count || echo->open_count > 0)) {
-        for (; begun < count && echo->open_count < at_once; begun++) {
-            struct echo_conn *ec = conn_take(echo);
-            if (ec == NULL)
-                stack_fail("too many connections at once");
-            ec->goal = octets;
-            ec->conn = tcp_connect(echo->stack.net, peer, &client_app, ec, echo->stack.now_ns);
-            if (ec->conn == NULL)
-                stack_fail("cannot connect");
-        }
-        turn(echo);
+    struct echo *echo = edge;
+    for (; echo->begun < echo->count && echo->open_count < echo->at_once; echo->begun++) {
+        struct echo_conn *ec = conn_take(echo);
+        if (ec == NULL)
+            stack_fail("too many connections at once");
+        ec->goal = echo->goal;
+        ec->conn = tcp_connect(echo->stack.net, echo->peer, &client_app, ec, echo->stack.now_ns);
+        if (ec->conn == NULL)
+            stack_fail("cannot connect");
     }
-    double seconds = (double)(stack_clock_ns() - start) / 1e9;
-    printf("%u connections, %u failed, %.1f MB back in %.2f s\n", count, echo->failed_count,
-           (double)echo->octets / 1e6, seconds);
-    return echo->failed_count == 0 && echo->open_count == 0 ? 0 : 1;
+    turn(echo);
+}
+
+static bool bulk_is_done(const void *edge)
+{
+    const struct echo *echo = edge;
+    return stack_stopping() || (echo->begun == echo->count && echo->open_count == 0);
+}
+
+/* The part of `whole` that edge `i` of `count` has. */
+static uint32_t share(uint32_t whole, uint32_t i, uint32_t count)
+{
+    return whole * (i + 1) / count - whole * i / count;
+}
+
+/* Each edge opens its share of the connections. */
+static int bulk(const struct echo *wanted)
+{
+    const struct stack_work work = { bulk_turn, bulk_is_done };
+    uint32_t edge_count = device.settings.queues, failed = 0, left = 0;
+    uint64_t start = stack_clock_ns(), octets = 0;
+    for (uint32_t i = 0; i < edge_count; i++) {
+        struct echo *echo = echo_of(i);
+        echo->peer = wanted->peer;
+        echo->goal = wanted->goal;
+        echo->count = share(wanted->count, i, edge_count);
+        echo->at_once = share(wanted->at_once, i, edge_count);
+        if (echo->at_once == 0)
+            echo->at_once = 1;
+    }
+    stack_run(&device, &work, edges);
+    for (uint32_t i = 0; i < edge_count; i++) {
+        failed += echo_of(i)->failed_count;
+        left += echo_of(i)->open_count;
+        octets += echo_of(i)->octets;
+    }
+    printf("%u connections, %u failed, %.1f MB back in %.2f s\n", wanted->count, failed,
+           (double)octets / 1e6, (double)(stack_clock_ns() - start) / 1e9);
+    return failed == 0 && left == 0 ? 0 : 1;
+}
+
+static void edges_open(const struct stack_settings *settings)
+{
+    stack_device_open(&device, settings);
+    for (uint32_t i = 0; i < settings->queues; i++) {
+        edges[i] = stack_edge_make(sizeof(struct echo));
+        echo_open(edges[i], i);
+    }
+}
+
+static void edges_close(void)
+{
+    for (uint32_t i = 0; i < device.settings.queues; i++) {
+        stack_counters_print(&echo_of(i)->stack);
+        stack_close(&echo_of(i)->stack);
+    }
+    stack_device_close(&device);
 }
 
 int main(int argc, char **argv)
 {
-    static struct echo echo;
     struct stack_settings settings;
     int at = stack_settings_read(&settings, argc, argv);
     char **rest = argv + at;
     int left = argc - at;
     int status = 2;
     if (left == 2 && strcmp(rest[0], "serve") == 0) {
-        echo_open(&echo, &settings);
-        status = serve(&echo, (uint16_t)stack_number_read(rest[1], UINT16_MAX));
+        edges_open(&settings);
+        status = serve((uint16_t)stack_number_read(rest[1], UINT16_MAX));
     } else if (left >= 4 && left <= 6 && strcmp(rest[0], "bulk") == 0) {
-        uint32_t count = left > 4 ? (uint32_t)stack_number_read(rest[4], UINT32_MAX) : 1;
-        uint32_t at_once =
-            left > 5 ? (uint32_t)stack_number_read(rest[5], settings.conn_cap) : count;
-        echo_open(&echo, &settings);
-        status = bulk(&echo, stack_endpoint_read(rest[1], rest[2]),
-                      stack_number_read(rest[3], UINT64_MAX), count, at_once);
+        struct echo wanted = { .peer = stack_endpoint_read(rest[1], rest[2]),
+                               .goal = stack_number_read(rest[3], UINT64_MAX),
+                               .count = 1 };
+        if (left > 4)
+            wanted.count = (uint32_t)stack_number_read(rest[4], UINT16_MAX * 16u);
+        wanted.at_once =
+            left > 5 ? (uint32_t)stack_number_read(rest[5], settings.conn_cap) : wanted.count;
+        edges_open(&settings);
+        status = bulk(&wanted);
     } else {
         stack_fail(
             "usage: tcp_echo DEVICE ADDR/PREFIX [KEY=VALUE …] serve PORT | bulk PEER PORT OCTETS "
             "[COUNT [AT_ONCE]]");
     }
-    stack_counters_print(&echo.stack);
-    stack_close(&echo.stack);
+    edges_close();
     return status;
 }

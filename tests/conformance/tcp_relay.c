@@ -121,27 +121,56 @@ static void pairs_make(struct relay *relay, uint32_t count)
     }
 }
 
+static void turn(void *edge)
+{
+    struct relay *relay = edge;
+    stack_turn_begin(&relay->stack);
+    stack_turn_end(&relay->stack);
+}
+
+static bool is_done(const void *edge)
+{
+    (void)edge;
+    return stack_stopping();
+}
+
+static struct stack_device device;
+static void *edges[STACK_EDGES_MAX];
+
+static void edge_open(uint32_t edge, struct tcp_endpoint target, uint16_t port)
+{
+    struct relay *relay = stack_edge_make(sizeof *relay);
+    edges[edge] = relay;
+    relay->target = target;
+    stack_open(&relay->stack, &device, edge);
+    pairs_make(relay, device.settings.conn_cap / 2);
+    if (tcp_listen(relay->stack.net, port, &relay_app, on_accepted, relay) != ERR_OK)
+        stack_fail("cannot listen");
+}
+
 int main(int argc, char **argv)
 {
-    static struct relay relay;
+    const struct stack_work work = { turn, is_done };
     struct stack_settings settings;
     int at = stack_settings_read(&settings, argc, argv);
     if (argc - at != 3)
         stack_fail("usage: tcp_relay DEVICE ADDR/PREFIX [KEY=VALUE …] PORT PEER PEER_PORT");
-    relay.target = stack_endpoint_read(argv[at + 1], argv[at + 2]);
-    stack_open(&relay.stack, &settings);
-    pairs_make(&relay, settings.conn_cap / 2);
-    if (tcp_listen(relay.stack.net, (uint16_t)stack_number_read(argv[at], UINT16_MAX), &relay_app,
-                   on_accepted, &relay) != ERR_OK)
-        stack_fail("cannot listen");
+    uint16_t port = (uint16_t)stack_number_read(argv[at], UINT16_MAX);
+    struct tcp_endpoint target = stack_endpoint_read(argv[at + 1], argv[at + 2]);
+    stack_device_open(&device, &settings);
+    for (uint32_t i = 0; i < settings.queues; i++)
+        edge_open(i, target, port);
     puts("ready");
     fflush(stdout);
-    while (!stack_stopping()) {
-        stack_turn_begin(&relay.stack);
-        stack_turn_end(&relay.stack);
+    stack_run(&device, &work, edges);
+    uint32_t left = 0;
+    for (uint32_t i = 0; i < settings.queues; i++) {
+        struct relay *relay = edges[i];
+        left += relay->pair_count;
+        stack_counters_print(&relay->stack);
+        stack_close(&relay->stack);
     }
-    printf("%u pairs left\n", relay.pair_count);
-    stack_counters_print(&relay.stack);
-    stack_close(&relay.stack);
-    return relay.pair_count == 0 ? 0 : 1;
+    printf("%u pairs left\n", left);
+    stack_device_close(&device);
+    return left == 0 ? 0 : 1;
 }

@@ -1,12 +1,15 @@
-/* Our stack on one port, for programs that meet other stacks: conformance and benches.
+/* Our stack on one device, for programs that meet other stacks: conformance and benches. It has an edge for
+ * each of the device's queues, as the engine has: a stack and a thread of its own, frames of other edges' flows
+ * handed over (io/stages.h).
  *
  *     PROGRAM DEVICE ADDR/PREFIX[,ADDR/PREFIX] [KEY=VALUE …] …
  *
  * DEVICE as in the engine's configuration: xsk,iface=NAME, or a DPDK device. One address of either family. Keys:
+ *     queues=COUNT                           1
  *     loss=PPM, duplicate=PPM, reorder=PPM   of what is received; tx_loss=PPM … of what is sent
  *     gateway=ADDR                           one of either family
  *     keep=MS                                keep-alive after so much silence
- *     conns=COUNT                            8,192
+ *     conns=COUNT                            8,192, of each edge
  *     nap=US                                 50; without work, on a port without a descriptor
  *     busy=1                                 polls without naps
  *
@@ -19,25 +22,35 @@
 #include "io/port_xsk.h"
 #include "io/tcp/tcp.h"
 
+#define STACK_EDGES_MAX 8u
+
 struct stack_settings {
     const char *program;
     const char *device;
     char *addrs;
     struct ip_addr gateway4, gateway6;
     struct impair_config impair[IMPAIR_WAYS];
+    uint32_t queues;
     uint32_t keep_ms;
     uint32_t conn_cap;
     uint32_t nap_us;
     bool busy;
 };
 
-struct stack {
+/* What the edges share. */
+struct stack_device {
     struct stack_settings settings;
     struct net_config config;
+    struct xsk_device *xsk; /* NULL: DPDK's */
+    struct rte_mempool *frames[STACK_EDGES_MAX];
+    struct port *ports[STACK_EDGES_MAX];
+};
+
+/* One edge. */
+struct stack {
+    const struct stack_settings *settings;
     struct net *net;
     struct port *port;
-    struct xsk_device *device;
-    struct rte_mempool *frames;
     struct chunk_pool *chunks;
     struct chunk *chunk; /* being filled, for all connections */
     uint64_t now_ns;
@@ -49,8 +62,28 @@ struct stack {
 /* Reads the settings; where the program's own arguments begin. */
 int stack_settings_read(struct stack_settings *settings, int argc, char **argv);
 
-void stack_open(struct stack *stack, const struct stack_settings *settings);
+void stack_device_open(struct stack_device *device, const struct stack_settings *settings);
+
+/* Once the stacks of all edges are closed. */
+void stack_device_close(struct stack_device *device);
+
+/* Edge `edge` of settings.queues. */
+void stack_open(struct stack *stack, const struct stack_device *device, uint32_t edge);
 void stack_close(struct stack *stack);
+
+/* Zeroed memory for what a program has on an edge, its struct stack included. */
+void *stack_edge_make(size_t len);
+
+/* What a program does on an edge: turns, until it is done. One that is done turns on as long as another is not,
+ * because its queue gets frames of the other's. */
+struct stack_work {
+    void (*turn)(void *edge);
+    bool (*is_done)(const void *edge);
+};
+
+/* Each of the settings.queues edges in a thread of its own, the first in the caller's. Then two turns more of
+ * each, so that nothing is left between them. */
+void stack_run(const struct stack_device *device, const struct stack_work *work, void **edges);
 
 /* The first and the last step of a turn: frames in and timers, then frames out and, with nothing to do, a nap. */
 void stack_turn_begin(struct stack *stack);

@@ -2,6 +2,8 @@
  * reaches. The engine would start, and never bind. */
 #include "engine/config_schema.h"
 #include "io/net/ip6.h"
+#include "io/port_xsk.h"
+#include "io/xdp/steer_list.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -108,11 +110,43 @@ static enum err check_side(const struct side *side, uint32_t index,
     return ERR_OK;
 }
 
+/* Up to a driver's arguments: its device is one, whatever they are. */
+static bool is_same_device(const char *a, const char *b)
+{
+    size_t len = strcspn(a, ",");
+    char interface[IF_NAMESIZE];
+    if (xsk_interface(a, interface))
+        return strcmp(a, b) == 0;
+    return len == strcspn(b, ",") && strncmp(a, b, len) == 0;
+}
+
+static enum err check_device(const struct config *config, uint32_t index,
+                             const struct config_where *where, struct fault *fault)
+{
+    const char *device = config->ports[index].device;
+    char setting[PATH_CAP], already[48], interface[IF_NAMESIZE];
+    snprintf(setting, sizeof setting, "ports[%u].device", index);
+    if ((strcmp(device, "xsk") == 0 || strncmp(device, "xsk,", 4) == 0) &&
+        !xsk_interface(device, interface))
+        return refuse(
+            where, setting, "no AF_XDP port",
+            "xsk,iface=NAME and no more, NAME that of an interface, at most 15 characters", fault);
+    for (uint32_t j = 0; j < index; j++) {
+        snprintf(already, sizeof already, "already that of ports[%u]", j);
+        if (is_same_device(device, config->ports[j].device))
+            return refuse(where, setting, already, "each device once", fault);
+    }
+    return ERR_OK;
+}
+
 static enum err check_port(const struct config *config, uint32_t index,
                            const struct config_where *where, struct fault *fault)
 {
     const struct config_port *port = &config->ports[index];
     char setting[PATH_CAP], already[48];
+    enum err device = check_device(config, index, where, fault);
+    if (device != ERR_OK)
+        return device;
     for (int four = 0; four < 2; four++) {
         struct side side = side_of(port, four != 0);
         enum err err = check_side(&side, index, where, fault);
@@ -158,12 +192,32 @@ static enum err check_account(const struct config *config, uint32_t index,
     return ERR_OK;
 }
 
+/* The program that sheds floods would know the last of them only. */
+static enum err check_peer(const struct config *config, uint32_t index,
+                           const struct config_where *where, struct fault *fault)
+{
+    const struct config_peer *peers = config->peers;
+    struct steer_prefix prefix, other;
+    char setting[PATH_CAP], already[48];
+    snprintf(setting, sizeof setting, "peers[%u].prefix", index);
+    bool sound = steer_prefix_of(peers[index].prefix, peers[index].prefix_len, &prefix);
+    for (uint32_t j = 0; j < index; j++) {
+        snprintf(already, sizeof already, "already that of peers[%u]", j);
+        if (sound && steer_prefix_of(peers[j].prefix, peers[j].prefix_len, &other) &&
+            memcmp(&prefix, &other, sizeof prefix) == 0)
+            return refuse(where, setting, already, "each prefix once", fault);
+    }
+    return ERR_OK;
+}
+
 enum err config_net_check(const struct config *config, const struct config_where *where,
                           struct fault *fault)
 {
     enum err err = ERR_OK;
     for (uint32_t i = 0; i < config->port_count && err == ERR_OK; i++)
         err = check_port(config, i, where, fault);
+    for (uint32_t i = 0; i < config->peer_count && err == ERR_OK; i++)
+        err = check_peer(config, i, where, fault);
     for (uint32_t i = 0; i < config->account_count && err == ERR_OK; i++)
         err = check_account(config, i, where, fault);
     return err;

@@ -304,7 +304,7 @@ static const struct {
       "3: ports[0].gateway6: is not on the port's own link" },
     { "address6 twice",
       "ports:\n- {name: p0, device: d, address: none, address6: \"2001:db8::1/64\"}\n"
-      "- {name: p1, device: d, address: none,\n   address6: \"2001:db8::1/64\"}\n" SMSC_AT(
+      "- {name: p1, device: e, address: none,\n   address6: \"2001:db8::1/64\"}\n" SMSC_AT(
           "\"2001:db8::2\"") SOUND_ROUTE,
       "4: ports[1].address6: is already that of ports[0]" },
     { "MTU below IPv6's",
@@ -357,8 +357,27 @@ static const struct {
       SOUND_PORT "- name: p0\n  device: d\n  address: 10.0.1.2/24\n" SOUND_ACCOUNT SOUND_ROUTE,
       "3: ports[1].name: \"p0\" is already used by ports[0]" },
     { "address twice",
-      SOUND_PORT "- name: p1\n  device: d\n  address: 10.0.0.2/24\n" SOUND_ACCOUNT SOUND_ROUTE,
+      SOUND_PORT "- name: p1\n  device: e\n  address: 10.0.0.2/24\n" SOUND_ACCOUNT SOUND_ROUTE,
       "5: ports[1].address: is already that of ports[0]" },
+    { "device twice",
+      SOUND_PORT
+      "- name: p1\n  device: net_null0,more\n  address: 10.0.0.3/24\n" SOUND_ACCOUNT SOUND_ROUTE,
+      "4: ports[1].device: is already that of ports[0]; accepted: each device once" },
+    { "interface twice",
+      "ports:\n- {name: p0, device: \"xsk,iface=a\", address: 10.0.0.2/24}\n"
+      "- {name: p1, device: \"xsk,iface=a\", address: 10.0.1.2/24}\n" SOUND_ACCOUNT SOUND_ROUTE,
+      "3: ports[1].device: is already that of ports[0]" },
+    { "AF_XDP without an interface",
+      "ports:\n- {name: p0, device: xsk, address: 10.0.0.2/24}\n" SOUND_ACCOUNT SOUND_ROUTE,
+      "2: ports[0].device: is no AF_XDP port; accepted: xsk,iface=NAME" },
+    { "AF_XDP with more than an interface",
+      "ports:\n- {name: p0, device: \"xsk,iface=a,queues=2\", address: 10.0.0.2/24}\n" SOUND_ACCOUNT
+          SOUND_ROUTE,
+      "2: ports[0].device: is no AF_XDP port" },
+    { "AF_XDP on a name that is too long",
+      "ports:\n- {name: p0, device: \"xsk,iface=abcdefghijklmnop\", address: "
+      "10.0.0.2/24}\n" SOUND_ACCOUNT SOUND_ROUTE,
+      "2: ports[0].device: is no AF_XDP port" },
     { "source rate of more than a port",
       "ports:\n- {name: p0, device: d, address: 10.0.0.2/24,\n   source_rate: 10000001}\n",
       "3: ports[0].source_rate: \"10000001\" is not acceptable; accepted: a number from 0 to "
@@ -375,6 +394,9 @@ static const struct {
     { "peer twice",
       SOUND "peers:\n- {name: g, prefix: 10.0.0.0/8}\n- {name: g, prefix: 11.0.0.0/8}\n",
       "9: peers[1].name: \"g\" is already used by peers[0]" },
+    { "peer's prefix twice",
+      SOUND "peers:\n- {name: g, prefix: 10.0.0.1/8}\n- {name: h, prefix: 10.0.0.0/8}\n",
+      "9: peers[1].prefix: is already that of peers[0]; accepted: each prefix once" },
     { "account without port",
       "ports:\n- {name: p1, device: d, address: 10.0.0.2/24}\n" SOUND_ACCOUNT SOUND_ROUTE,
       "4: accounts[0].port: \"p0\" is the name of none of the ports; accepted: p1" },

@@ -16,6 +16,7 @@
 #define CONFIG_LCORES_MAX 64
 #define CONFIG_EDGES_MAX 16
 #define CONFIG_WORKERS_MAX 32
+#define CONFIG_MTU_MAX 1900 /* what a frame holds beside its headers and an XDP program's room */
 #define CONFIG_PORTS_MAX 16
 #define CONFIG_PEERS_MAX 128
 #define CONFIG_ACCOUNTS_MAX 32

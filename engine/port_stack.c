@@ -50,6 +50,9 @@ enum err port_stack_open(struct port_stack *stack, const struct config *config, 
     if (!open(ctx, index, stack->frames, stack->tops, fault))
         return ERR_IO;
     stack->count = port->edge_count;
+    if (stack->tops[0]->mtu < port->mtu)
+        log_warning("port", "%s: packets of %u octets at most, which is the device's: mtu says %u",
+                    port->name, stack->tops[0]->mtu, port->mtu);
     const struct stages_config stages = { .capture = capture,
                                           .impair = {
                                               [IMPAIR_RX] = impair_of(&port->impair.rx),

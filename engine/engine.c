@@ -168,7 +168,9 @@ static enum err engine_start(struct engine *engine, struct fault *fault)
 static void loop_turn(struct engine *engine, bool *was_busy)
 {
     api_turn(engine->api, *was_busy ? 0 : 1);
-    *was_busy = control_turn(&engine->topology->control, clock_wall_ms());
+    uint64_t wall_ms = clock_wall_ms();
+    *was_busy = control_turn(&engine->topology->control, wall_ms);
+    ports_watch(&engine->ports, wall_ms);
 }
 
 /* What was open goes to the workers before the network may speak. */

@@ -1,6 +1,7 @@
 /* From a port of the configuration to a port that is open, with who is shed and who never. */
 #include "engine/ports.h"
 
+#include "base/log.h"
 #include "io/net/ip6.h"
 #include "io/port_dpdk.h"
 #include "io/xdp/steer_list.h"
@@ -9,6 +10,7 @@
 #include <string.h>
 
 #define ADDRESSES_MAX 3
+#define SECOND_MS 1000u
 #define PEERS_MAX (CONFIG_PEERS_MAX + CONFIG_ACCOUNTS_MAX)
 
 static_assert(PEERS_MAX <= STEER_PEERS_MAX, "the program's map holds them all");
@@ -132,12 +134,49 @@ void ports_off(struct ports *ports)
     }
 }
 
+static void tell_link(const struct ports *ports, uint32_t index)
+{
+    const char *port = ports->config->ports[index].name;
+    const char *interface = xsk_device_view(ports->devices[index])->interface;
+    switch (ports->links[index]) {
+    case XSK_LINK_UP:
+        log_info("port", "%s: interface %s is up again", port, interface);
+        return;
+    case XSK_LINK_DOWN:
+        log_warning("port", "%s: interface %s is down: until it is up nothing comes or goes", port,
+                    interface);
+        return;
+    case XSK_LINK_GONE:
+        log_error(
+            "port",
+            "%s: interface %s is gone, and our sockets with it: restart the engine when it is "
+            "back",
+            port, interface);
+        return;
+    }
+}
+
+void ports_watch(struct ports *ports, uint64_t wall_ms)
+{
+    if (wall_ms / SECOND_MS == ports->watched_s)
+        return;
+    ports->watched_s = wall_ms / SECOND_MS;
+    for (uint32_t i = 0; i < ports->config->port_count; i++) {
+        enum xsk_link is =
+            ports->devices[i] != NULL ? xsk_device_link(ports->devices[i]) : XSK_LINK_UP;
+        bool changes = is != ports->links[i];
+        ports->links[i] = is;
+        if (changes)
+            tell_link(ports, i);
+    }
+}
+
 /* ---- Metrics ----------------------------------------------------------------------------------- */
 
 struct out {
     api_metric_emit *emit;
     void *arg;
-    const char *name, *help;
+    const char *name, *help, *type;
     const char *port;
     uint32_t queue;
 };
@@ -146,7 +185,7 @@ static void emit_sample(const struct out *out, const char *labels, uint64_t valu
 {
     const struct api_metric metric = { .name = out->name,
                                        .help = out->help,
-                                       .type = "counter",
+                                       .type = out->type,
                                        .labels = labels,
                                        .value = (double)value,
                                        .suffix = "" };
@@ -188,6 +227,13 @@ static void emit_all(struct ports *ports, struct out *out,
     }
 }
 
+static void up(struct ports *ports, uint32_t index, struct out *out)
+{
+    char labels[96];
+    snprintf(labels, sizeof labels, "port=\"%s\"", out->port);
+    emit_sample(out, labels, xsk_device_link(ports->devices[index]) == XSK_LINK_UP);
+}
+
 static void steered(struct ports *ports, uint32_t index, struct out *out)
 {
     char labels[96];
@@ -212,7 +258,11 @@ static void sockets(struct ports *ports, uint32_t index, struct out *out)
 
 void ports_emit(struct ports *ports, api_metric_emit *emit, void *arg)
 {
-    struct out out = { .emit = emit, .arg = arg };
+    struct out out = { .emit = emit, .arg = arg, .type = "gauge" };
+    out.name = "starling_interface_up";
+    out.help = "Whether the interface of an AF_XDP port is there and up.";
+    emit_all(ports, &out, up);
+    out.type = "counter";
     out.name = "starling_xdp_total";
     out.help = "Frames by what the XDP program did with them; starling xdp status explains each.";
     emit_all(ports, &out, steered);

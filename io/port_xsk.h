@@ -27,6 +27,15 @@ struct xsk_device *xsk_device_open(const struct steer_config *config, struct fau
 /* Program off. The ports first, or after. NULL is nothing. */
 void xsk_device_close(struct xsk_device *device);
 
+enum xsk_link {
+    XSK_LINK_UP,
+    XSK_LINK_DOWN,
+    XSK_LINK_GONE, /* for good, and the sockets with it: one of the same name is another */
+};
+
+/* How the interface is now. */
+enum xsk_link xsk_device_link(const struct xsk_device *device);
+
 const struct steer_view *xsk_device_view(const struct xsk_device *device);
 
 /* Rx queues that the interface has now; 0: there is no such interface. A frame that comes on one

@@ -301,3 +301,14 @@ const struct steer_view *xsk_device_view(const struct xsk_device *device)
 {
     return &device->steer.view;
 }
+
+enum xsk_link xsk_device_link(const struct xsk_device *device)
+{
+    struct ifreq request = { 0 };
+    /* By number: who renames it does not take it away. */
+    if (if_indextoname(device->steer.settings.ifindex, request.ifr_name) == NULL)
+        return XSK_LINK_GONE;
+    bool up = ioctl(device->groups, SIOCGIFFLAGS, &request) == 0 &&
+              (request.ifr_flags & IFF_UP) != 0 && (request.ifr_flags & IFF_RUNNING) != 0;
+    return up ? XSK_LINK_UP : XSK_LINK_DOWN;
+}

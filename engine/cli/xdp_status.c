@@ -153,7 +153,10 @@ static void print_head(const json_t *view)
     printf("interface   %s\n", text_of(view, "interface"));
     printf("engine      pid %lld%s\n", number_of(view, "pid"),
            alive ? ""
-                 : ", gone (killed?): what is for its addresses is dropped until the next start");
+           : json_is_null(program)
+               ? ", gone, and its program, too: the next engine clears this away"
+               : ", gone (killed?): what is for its addresses is dropped until "
+                 "the next start");
     if (json_is_null(program))
         printf("program     none of ours on the interface: everything goes to the kernel\n");
     else

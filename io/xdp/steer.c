@@ -17,11 +17,13 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <time.h>
 #include <unistd.h>
 #include <xdp/libxdp.h>
 
 #define BPFFS_MAGIC 0xCAFE4A11
 #define SECOND_NS 1000000000u
+#define SWEEP_MAX 16u /* interfaces looked at, at most; the next engine looks again */
 
 /* What the libraries have to say is ours to tell, in one sentence, where it matters. */
 static int xdp_print(enum libxdp_print_level level, const char *format, va_list list)
@@ -63,6 +65,55 @@ static void pins_path(const struct steer *steer, const char *name, char path[STE
              name[0] != '\0' ? "/" : "", name);
 }
 
+static void pins_remove(const struct steer *steer)
+{
+    char path[STEER_PATH_CAP];
+    for (int i = 0; i < STEER_MAP_COUNT; i++) {
+        pins_path(steer, steer_map_names[i], path);
+        unlink(path);
+    }
+    pins_path(steer, "", path);
+    rmdir(path);
+    rmdir(STEER_PINS); /* unless another interface has pins */
+}
+
+/* A look at whether it is taken (steer_view_is_owned) has it for a moment. */
+static bool folder_lock(int folder)
+{
+    static const struct timespec moment = { .tv_nsec = 10000000 };
+    int failed = flock(folder, LOCK_EX | LOCK_NB);
+    for (int i = 0; failed != 0 && i < 10; i++) {
+        nanosleep(&moment, NULL);
+        failed = flock(folder, LOCK_EX | LOCK_NB);
+    }
+    return failed == 0;
+}
+
+/* What is left of engines that were killed and whose interface then went away: no engine comes that
+ * would take it over. */
+static void pins_sweep(void)
+{
+    char names[SWEEP_MAX][IF_NAMESIZE], path[STEER_PATH_CAP];
+    struct fault none;
+    uint32_t count = steer_view_list(names, SWEEP_MAX, &none);
+    for (uint32_t i = 0; i < count; i++) {
+        struct steer gone = { .view = STEER_VIEW_NONE };
+        if (if_nametoindex(names[i]) != 0)
+            continue;
+        memcpy(gone.view.interface, names[i], sizeof gone.view.interface);
+        pins_path(&gone, "", path);
+        int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (folder < 0)
+            continue;
+        if (flock(folder, LOCK_EX | LOCK_NB) == 0) {
+            pins_remove(&gone);
+            log_info("xdp", "%s is no more: what an engine that was killed there left is removed",
+                     path);
+        }
+        close(folder);
+    }
+}
+
 /* Ours alone as long as we live: the kernel drops the lock with the process. */
 static bool pins_claim(struct steer *steer, struct fault *fault)
 {
@@ -80,8 +131,10 @@ static bool pins_claim(struct steer *steer, struct fault *fault)
         fault_set(fault, "%s cannot be opened: %s", path, strerror(errno));
         return false;
     }
-    if (flock(steer->view.folder, LOCK_EX | LOCK_NB) == 0)
+    if (folder_lock(steer->view.folder)) {
+        pins_sweep();
         return true;
+    }
     fault_set(fault,
               "another engine runs on interface %s (it holds %s): stop it first; all queues of an "
               "interface belong to one engine",
@@ -89,18 +142,6 @@ static bool pins_claim(struct steer *steer, struct fault *fault)
     close(steer->view.folder);
     steer->view.folder = -1;
     return false;
-}
-
-static void pins_remove(const struct steer *steer)
-{
-    char path[STEER_PATH_CAP];
-    for (int i = 0; i < STEER_MAP_COUNT; i++) {
-        pins_path(steer, steer_map_names[i], path);
-        unlink(path);
-    }
-    pins_path(steer, "", path);
-    rmdir(path);
-    rmdir(STEER_PINS); /* unless another interface has pins */
 }
 
 static bool pins_make(const struct steer *steer, struct fault *fault)

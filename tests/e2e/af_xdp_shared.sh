@@ -31,6 +31,7 @@ at_least() { # WHAT IS LEAST
 
 shared_leave() {
     [ -n "$server" ] && kill "$server" 2>/dev/null
+    ip link del star$$c 2>/dev/null
     leave
 }
 trap shared_leave EXIT
@@ -111,6 +112,16 @@ says "a second engine, with a bpffs of its own" 1 "another engine runs on interf
 is_equal "programs on the interface" "$(attached)" 1
 is_equal "the first engine is bound" "$(rig_is_ready && echo yes)" yes
 
+say "--- the interface goes down, and up"
+engine_said() { grep -qF -- "$1" "$RIG_DIR/engine.log"; }
+is_up() { metrics | awk '/^starling_interface_up[{]/ { print $2 }'; }
+is_equal "the interface is up" "$(is_up)" 1
+ip link set "$RIG_LINK" down
+rig_until 10 "the engine says that it is down" engine_said "interface $RIG_LINK is down" || fail "nothing said of a dead interface"
+is_equal "the interface is up" "$(is_up)" 0
+ip link set "$RIG_LINK" up && ip addr add $kernel6/64 dev "$RIG_LINK" nodad
+rig_until 10 "the engine says that it is up" engine_said "interface $RIG_LINK is up again" || fail "nothing said of an interface that is back"
+
 say "--- kill -9 and take-over"
 rig_engine_stop KILL
 is_equal "the program stays" "$(attached)" 1
@@ -137,3 +148,19 @@ ip link set dev "$RIG_LINK" xdp obj "$foreign" sec xdp || fail "cannot attach $f
 says "start" 1 "that is not ours, \"xsk_def_prog\"" \
     env XDG_RUNTIME_DIR="$RIG_DIR/other" "$RIG_STARLING" run --config "$RIG_DIR/other.yaml"
 is_equal "programs on the interface" "$(attached)" 1
+ip link set dev "$RIG_LINK" xdp off
+
+say "--- the interface goes away"
+rig_engine_start || fail "no start once the interface is ours alone"
+ip link del "$RIG_LINK"
+rig_until 10 "the engine says that it is gone" engine_said "interface $RIG_LINK is gone" || fail "nothing said of an interface that is gone"
+is_equal "the interface is up" "$(is_up)" 0
+rig_engine_stop KILL # its pins stay
+says "status" 0 "gone, and its program, too" xdp status
+ip link add star$$c type veth peer name star$$d && ip link set star$$c up || fail "no other interface"
+sed -i "s|xsk,iface=.*|xsk,iface=star$$c|" "$RIG_DIR/other.yaml"
+XDG_RUNTIME_DIR="$RIG_DIR/other" "$RIG_STARLING" run --config "$RIG_DIR/other.yaml" 2>"$RIG_DIR/other.log" &
+other=$!
+rig_until 20 "an engine starts elsewhere" grep -q "ready:" "$RIG_DIR/other.log" || fail "$(tail -n 3 "$RIG_DIR/other.log")"
+rig_end TERM $other
+is_equal "what the engine on the other interface leaves of both" "$(ls -A /sys/fs/bpf/starling 2>/dev/null)" ""

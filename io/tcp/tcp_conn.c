@@ -7,6 +7,7 @@
 
 #define HELD_OCTETS_MIN 512u
 #define HELD_EACH_MIN 64u
+#define AHEAD_CONNS_MIN 256u
 
 static void *zalloc(const struct net *net, const char *what, uint64_t count, size_t size)
 {
@@ -21,6 +22,7 @@ bool tcp_init(struct net *net)
     while (slot_count / TCP_SLOTS_FULL_OF * TCP_SLOTS_FULL < config->conn_cap)
         slot_count *= 2;
     tcp->slot_mask = slot_count - 1;
+    tcp->ahead_conns_min = AHEAD_CONNS_MIN;
     TAILQ_INIT(&tcp->out);
     TAILQ_INIT(&tcp->resume);
     TAILQ_INIT(&tcp->time_wait);

@@ -330,7 +330,8 @@ void tcp_rx(struct net *net, struct rte_mbuf *frame, struct ip_addr src, uint64_
     frame_strip(frame, header->header_len);
     segment.len = frame->data_len;
     segment.seq_len = segment.len + segment_has(&segment, TCP_SYN) + segment_has(&segment, TCP_FIN);
-    uint32_t hash = tcp_hash(net, src, header->src_port, header->dst_port);
+    uint32_t hash = net->tcp.ahead.known ? net->tcp.ahead.hash
+                                         : tcp_hash(net, src, header->src_port, header->dst_port);
     struct tcp_conn *conn = tcp_conn_find(net, hash, src, header->src_port, header->dst_port);
     if (conn == NULL)
         conn = tcp_cookie_rx(net, &segment, now_ns);

@@ -32,9 +32,17 @@ struct tcp_slot {
     uint32_t conn; /* its number plus one; 0: free */
 };
 
+/* What was found out about a frame before its turn (io/tcp/tcp_ahead.h). */
+struct tcp_ahead {
+    uint32_t hash;
+    bool known;
+};
+
 struct tcp_table {
     struct tcp_conn *conns;
     struct tcp_conn *free;
+    struct tcp_ahead ahead;   /* of the frame that is being received */
+    uint32_t ahead_conns_min; /* fewer stay in the cache by themselves: nobody looks ahead */
     struct tcp_slot *slots;
     uint32_t slot_mask;
     uint32_t conn_count;

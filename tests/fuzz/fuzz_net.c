@@ -6,7 +6,7 @@
 #include "io/net/checksum.h"
 #include "io/net/eth.h"
 #include "io/net/ip4.h"
-#include "io/net/net.h"
+#include "io/net/net_state.h"
 #include "io/tcp/tcp.h"
 #include "io/tcp/tcp_wire.h"
 #include "tests/support/alloc_trap.h"
@@ -225,6 +225,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint64_t now_ns = 1000000000;
     struct net *net = net_create(&fuzz.port, &config, now_ns, &fault);
     ASSERT(net != NULL);
+    net->tcp.ahead_conns_min = 0;
     ASSERT(tcp_listen(net, LISTEN_PORT, &app, on_accepted, &now_ns) == ERR_OK);
     struct reader r = reader_over(span_of(data, size));
     for (int i = 0; i < STEPS_MAX && reader_more(&r); i++)

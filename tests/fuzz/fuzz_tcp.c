@@ -7,7 +7,7 @@
 #include "io/net/checksum.h"
 #include "io/net/eth.h"
 #include "io/net/ip4.h"
-#include "io/net/net.h"
+#include "io/net/net_state.h"
 #include "io/tcp/tcp.h"
 #include "io/tcp/tcp_check.h"
 #include "io/tcp/tcp_wire.h"
@@ -353,6 +353,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                        .send_len_max = 30000 };
     fuzz.net = net_create(&fuzz.port, &config, fuzz.now_ns, &fault);
     ASSERT(fuzz.net != NULL);
+    fuzz.net->tcp.ahead_conns_min = 0;
     ASSERT(tcp_listen(fuzz.net, LISTEN_PORT, &app, on_accepted, &fuzz) == ERR_OK);
     arp_put(&fuzz);
     handshake(&fuzz, how);

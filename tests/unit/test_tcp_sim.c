@@ -4,7 +4,7 @@
  * STARLING_FULL=1 ten thousand. */
 #include "base/prng.h"
 #include "io/impair.h"
-#include "io/net/net.h"
+#include "io/net/net_state.h"
 #include "io/port_mem.h"
 #include "io/tcp/tcp.h"
 #include "io/tcp/tcp_check.h"
@@ -224,6 +224,8 @@ static void side_open(struct world *world, uint32_t end, struct port *port, stru
     side->piece_max = config.send_len_max < CHUNK_LEN ? config.send_len_max : CHUNK_LEN;
     side->net = net_create(side->path, &config, world->now_ns, &fault);
     sim_check(world, side->net != NULL);
+    if (world->seed % 2 == 0)
+        side->net->tcp.ahead_conns_min = 0;
     side->chunks = chunk_pool_create(CHUNKS, CHUNK_LEN, SOCKET_ID_ANY);
     sim_check(world, side->chunks != NULL);
     side->goal = prng_below(prng, 4) == 0 ? 0 : draw(prng, 1, 200000);

@@ -30,6 +30,7 @@ static struct net_config with_defaults(const struct net_config *given, const str
     if (config.mtu == 0 || config.mtu > port->mtu)
         config.mtu = port->mtu;
     default_u32(&config.conn_cap, 1024);
+    default_u32(&config.time_wait_cap, config.conn_cap);
     default_u32(&config.half_open_cap, config.conn_cap / 4 + 1);
     default_u32(&config.listener_cap, 8);
     default_u32(&config.neighbour_cap, 256);

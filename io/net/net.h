@@ -42,6 +42,7 @@ struct net_config {
     uint8_t without;    /* TCP_WITHOUT_…: options neither offered nor answered */
 
     uint32_t conn_cap;       /* 1,024; connections, those in TIME-WAIT included */
+    uint32_t time_wait_cap;  /* conn_cap; of those, in TIME-WAIT. Beyond it the oldest goes */
     uint32_t half_open_cap;  /* a quarter of conn_cap; not yet established. More SYNs get cookies */
     uint32_t listener_cap;   /* 8 */
     uint32_t neighbour_cap;  /* 256 */
@@ -59,7 +60,7 @@ struct net_config {
     uint32_t connect_ms;    /* 30,000; half-open, either way */
     uint32_t give_up_ms;    /* 120,000; no progress of what is unacknowledged (RFC 1122 R2) */
     uint32_t fin_wait_ms;   /* 60,000; FIN-WAIT-2 without a word from the peer */
-    uint32_t time_wait_ms;  /* 60,000; 2 MSL. The oldest make room when the table is full */
+    uint32_t time_wait_ms;  /* 60,000; 2 MSL. The oldest goes sooner when the table is full */
     uint32_t idle_ms;       /* 0: none. Without an octet either way, then reset */
     uint32_t keep_alive_ms; /* 0: none. Idle time before the first probe */
     uint32_t

@@ -6,7 +6,9 @@
 #include "io/tcp/tcp_conn.h"
 
 #define PORT_FIRST 32768u
-#define PORT_COUNT 28232u /* to 60,999, like Linux */
+#define PORT_COUNT 28232u          /* to 60,999, like Linux */
+#define PORTS_TRIED 64u            /* for a free one, before one in TIME-WAIT is used again */
+#define PORT_REST_NS 1000000000ull /* in TIME-WAIT */
 #define ISN_TICK_NS 4000u
 
 /* A keyed function of the addresses and ports: the same for each reincarnation, so that ISNs, which
@@ -53,29 +55,51 @@ static bool is_home(const struct net *net, struct tcp_endpoint peer, uint16_t po
     return flow_edge(&flow, net->config.edge_count) == net->config.edge_index;
 }
 
-/* A free local port towards the peer, from a place of its own per peer (RFC 6056 §3.3.3); 0 when
- * there is none. */
-static uint16_t port_choose(struct net *net, struct tcp_endpoint peer)
+/* Whether a connection in TIME-WAIT may give its ports to one of ours: the peer tells the two apart by timestamps,
+ * which by now are later than any of the old one's (RFC 6191 §2, appendix A). */
+static bool port_reusable(const struct tcp_conn *conn, uint64_t now_ns)
+{
+    return conn->state == TCP_TIME_WAIT && conn->ts_ok && !conn->on_out &&
+           now_ns - conn->heard_ns >= PORT_REST_NS;
+}
+
+/* A local port towards the peer, from a place of its own per peer (RFC 6056 §3.3.3); 0 when there is
+ * none. A free one, unless the next few are all taken: then the first that may be used again, which is the one that has
+ * rested longest. */
+static uint16_t port_choose(struct net *net, struct tcp_endpoint peer, uint64_t now_ns)
 {
     const uint64_t words[3] = { ip_word(peer.addr, 0), ip_word(peer.addr, 1), peer.port };
     uint64_t start =
         siphash_words(net->config.seed, words, COUNT(words), 2, 4) + net->tcp.port_next;
-    for (uint32_t i = 0; i < PORT_COUNT; i++) {
+    struct tcp_conn *reusable = NULL;
+    uint32_t taken = 0, steps = 0;
+    for (uint32_t i = 0; i < PORT_COUNT && (reusable == NULL || taken < PORTS_TRIED); i++) {
         uint16_t port = (uint16_t)(PORT_FIRST + (start + i) % PORT_COUNT);
-        uint32_t hash = tcp_hash(net, peer.addr, peer.port, port);
-        if (tcp_conn_find(net, hash, peer.addr, peer.port, port) != NULL ||
-            tcp_listener_find(net, port) != NULL || !is_home(net, peer, port))
+        if (tcp_listener_find(net, port) != NULL || !is_home(net, peer, port))
             continue;
-        net->tcp.port_next = (uint16_t)((net->tcp.port_next + i + 1) % PORT_COUNT);
-        return port;
+        struct tcp_conn *conn = tcp_conn_find(net, tcp_hash(net, peer.addr, peer.port, port),
+                                              peer.addr, peer.port, port);
+        taken++;
+        if (conn != NULL && (reusable != NULL || !port_reusable(conn, now_ns)))
+            continue;
+        steps = i + 1;
+        reusable = conn;
+        if (conn == NULL)
+            break;
     }
-    return 0;
+    if (steps == 0)
+        return 0;
+    uint16_t port = (uint16_t)(PORT_FIRST + (start + steps - 1) % PORT_COUNT);
+    net->tcp.port_next = (uint16_t)((net->tcp.port_next + steps) % PORT_COUNT);
+    if (reusable != NULL)
+        tcp_conn_evict(reusable, NET_TCP_TIME_WAIT_REUSED);
+    return port;
 }
 
 struct tcp_conn *tcp_connect(struct net *net, struct tcp_endpoint peer, const struct tcp_app *app,
                              void *ctx, uint64_t now_ns)
 {
-    uint16_t port = port_choose(net, peer);
+    uint16_t port = port_choose(net, peer, now_ns);
     if (port == 0) {
         net_count(net, NET_TCP_CONN_FULL);
         return NULL;

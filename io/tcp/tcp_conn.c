@@ -157,22 +157,32 @@ static void conn_detach(struct tcp_conn *conn)
     wheel_disarm(&net->wheel, &conn->life_timer);
 }
 
+void tcp_conn_evict(struct tcp_conn *conn, enum net_counter which)
+{
+    net_count(conn->net, which);
+    conn_detach(conn);
+    conn_free(conn);
+}
+
+/* Not one that came on the list in this turn: somebody may be just using it. */
+static struct tcp_conn *oldest(const struct tcp_conn_list *list)
+{
+    struct tcp_conn *conn = TAILQ_FIRST(list);
+    while (conn != NULL && conn->on_out)
+        conn = TAILQ_NEXT(conn, wait_link);
+    return conn;
+}
+
 /* The bound of the table: a live connection is worth more than the oldest dead one, and one that is
  * proven more than the oldest that is not. */
 static void room_make(struct net *net, bool proven)
 {
-    struct tcp_table *tcp = &net->tcp;
-    struct tcp_conn *oldest = TAILQ_FIRST(&tcp->time_wait);
-    enum net_counter which = NET_TCP_TIME_WAIT_REUSED;
-    if (oldest == NULL && proven) {
-        oldest = TAILQ_FIRST(&tcp->half_open);
-        which = NET_TCP_HALF_OPEN_EVICTED;
-    }
-    if (oldest == NULL)
-        return;
-    net_count(net, which);
-    conn_detach(oldest);
-    conn_free(oldest);
+    struct tcp_conn *time_wait = oldest(&net->tcp.time_wait);
+    struct tcp_conn *half_open = proven ? oldest(&net->tcp.half_open) : NULL;
+    if (time_wait != NULL)
+        tcp_conn_evict(time_wait, NET_TCP_TIME_WAIT_EVICTED);
+    else if (half_open != NULL)
+        tcp_conn_evict(half_open, NET_TCP_HALF_OPEN_EVICTED);
 }
 
 struct tcp_conn *tcp_conn_take(struct net *net, struct tcp_endpoint peer, uint16_t local_port,
@@ -292,11 +302,17 @@ void tcp_conn_reap(struct tcp_conn *conn)
 
 void tcp_conn_time_wait(struct tcp_conn *conn, uint64_t now_ns)
 {
+    struct net *net = conn->net;
     const struct tcp_app *app = conn->app;
     starved_remove(conn);
     tcp_conn_set_state(conn, TCP_TIME_WAIT);
     tcp_retransmit_disarm(conn);
-    tcp_life_arm(conn, conn->net->config.time_wait_ms, now_ns);
+    tcp_life_arm(conn, net->config.time_wait_ms, now_ns);
+    tcp_conn_out(conn);
+    struct tcp_conn *first;
+    while (net->tcp.time_wait_count > net->config.time_wait_cap &&
+           (first = oldest(&net->tcp.time_wait)) != NULL)
+        tcp_conn_evict(first, NET_TCP_TIME_WAIT_EVICTED);
     conn->app = NULL;
     if (app != NULL)
         app->closed(conn->ctx, conn, ERR_OK);

@@ -182,6 +182,8 @@ void tcp_conn_forget(struct tcp_conn *conn);
 /* To be told that it can send again once there are references. */
 void tcp_conn_starve(struct tcp_conn *conn);
 void tcp_feed_starved(struct net *net);
+/* Counts and frees one that nobody is using. */
+void tcp_conn_evict(struct tcp_conn *conn, enum net_counter which);
 /* Frees one that was forgotten. */
 void tcp_conn_reap(struct tcp_conn *conn);
 void tcp_conn_time_wait(struct tcp_conn *conn, uint64_t now_ns);

@@ -1,5 +1,5 @@
 /* What strangers can do: SYN floods and cookies (RFC 4987), challenge ACKs of all connections (RFC
- * 5961 §7); and what connections cost that do nothing: TIME-WAIT (RFC 6191), idleness. */
+ * 5961 §7); and what connections cost that do nothing: idleness. */
 #include "base/prng.h"
 #include "io/tcp/tcp_cookie.h"
 #include "tests/support/tcp_bed.h"
@@ -292,63 +292,6 @@ static void keep_alives_of_all_connections_are_answered(void **state)
     assert_int_equal(value_of("tcp", "throttled"), 0);
 }
 
-/* Our side has closed first, at the script's timestamp 100. */
-static uint32_t close_first(bool ts)
-{
-    struct tcp_header syn = {
-        .seq = PEER_ISN, .flags = TCP_SYN, .window = 8000, .has_ts = ts, .ts_value = 100
-    };
-    segment_from(PEER_PORT, &syn, span_text(""));
-    struct tcp_header header;
-    struct span data;
-    assert_true(segment_out(&header, &data));
-    struct tcp_header ack = { .seq = PEER_ISN + 1,
-                              .ack = header.seq + 1,
-                              .flags = TCP_ACK,
-                              .window = 8000,
-                              .has_ts = ts,
-                              .ts_value = 100,
-                              .ts_echo = header.ts_value };
-    segment_from(PEER_PORT, &ack, span_text(""));
-    tcp_close(bed->conn, bed->now_ns);
-    turn();
-    assert_true(segment_out(&header, &data));
-    ack.flags = TCP_FIN | TCP_ACK;
-    ack.ack = header.seq + 1;
-    segment_from(PEER_PORT, &ack, span_text(""));
-    assert_int_equal(bed->closed, 1);
-    drain();
-    return PEER_ISN + 2;
-}
-
-static bool begins_anew(uint32_t seq, bool ts, uint32_t ts_value)
-{
-    struct tcp_header syn = {
-        .seq = seq, .flags = TCP_SYN, .window = 8000, .has_ts = ts, .ts_value = ts_value
-    };
-    segment_from(PEER_PORT, &syn, span_text(""));
-    struct tcp_header header;
-    struct span data;
-    return segment_out(&header, &data) && header.flags == (TCP_SYN | TCP_ACK);
-}
-
-static void time_wait_ends_for_a_later_timestamp(void **state)
-{
-    (void)state;
-    uint32_t next = close_first(true); /* RFC 6191 §2 */
-    assert_false(begins_anew(next + 1000, true, 99));
-    assert_false(begins_anew(next - 1000, true, 100));
-    assert_true(begins_anew(next - 1000, true, 101)); /* whatever its number */
-}
-
-static void time_wait_ends_for_a_higher_number(void **state)
-{
-    (void)state;
-    uint32_t next = close_first(true);
-    assert_false(begins_anew(next - 1, false, 0));
-    assert_true(begins_anew(next + 1, false, 0));
-}
-
 static void who_says_nothing_is_reset(void **state)
 {
     bed_close(state);
@@ -391,8 +334,6 @@ int main(void)
         SCRIPT(a_flood_stalls_nobody),
         SCRIPT(challenges_of_all_connections_are_limited),
         SCRIPT(keep_alives_of_all_connections_are_answered),
-        SCRIPT(time_wait_ends_for_a_later_timestamp),
-        SCRIPT(time_wait_ends_for_a_higher_number),
         SCRIPT(who_says_nothing_is_reset),
     };
     eal_for_tests();

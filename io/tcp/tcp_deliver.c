@@ -62,31 +62,42 @@ static void fin_check(struct tcp_conn *conn, uint64_t now_ns)
         fin_take(conn, now_ns);
 }
 
-/* In order, and nothing waits before it: straight to the application. */
-static void straight_deliver(struct tcp_conn *conn, struct rte_mbuf *frame)
+static void ack_gap(struct tcp_conn *conn)
 {
-    uint16_t len = frame->data_len;
-    uint32_t seq = conn->rcv_nxt;
-    conn->rcv_nxt += len;
-    uint16_t taken = app_offer(conn, frame_bytes(frame));
-    if (taken == len) {
-        frame_give(frame);
-        return;
-    }
-    frame_strip(frame, taken);
-    seq += taken;
-    if (tcp_held_put(&conn->held, &conn->net->tcp.held_pool, frame, seq) != ERR_OK) {
-        net_count(conn->net, NET_TCP_HELD_FULL);
-        conn->rcv_nxt = seq; /* not received after all: the peer will send it again */
-    }
+    conn->ack_now = true;              /* RFC 5681 §4.2: at once, also when it is filled */
+    conn->quick_acks = TCP_QUICK_ACKS; /* the peer recovers: it lives by our ACKs */
 }
 
+/* In order, and nothing waits before it: straight to the application, without a place, so that what
+ * came too early may take them all and the gap is filled nevertheless. */
+static void straight_deliver(struct tcp_conn *conn, struct rte_mbuf *frame)
+{
+    struct tcp_held_pool *pool = &conn->net->tcp.held_pool;
+    uint16_t len = frame->data_len;
+    uint32_t seq = conn->rcv_nxt;
+    if (conn->held.head != NULL)
+        ack_gap(conn);
+    conn->rcv_nxt += len;
+    uint16_t taken = app_offer(conn, frame_bytes(frame));
+    seq += taken;
+    tcp_held_cut(&conn->held, pool, seq); /* came twice, the second time in order */
+    if (taken == len) {
+        frame_give(frame);
+    } else {
+        frame_strip(frame, taken);
+        if (tcp_held_put(&conn->held, pool, frame, seq) == ERR_FULL)
+            net_count(conn->net, NET_TCP_HELD_FULL); /* the peer will send it again */
+    }
+    conn->rcv_nxt = tcp_held_reach(&conn->held, seq);
+    held_offer(conn);
+}
+
+/* Too early, or the application does not want any now. */
 static void held_deliver(struct tcp_conn *conn, struct rte_mbuf *frame, uint32_t seq)
 {
     struct net *net = conn->net;
     bool early = seq != conn->rcv_nxt;
     uint16_t len = frame->data_len;
-    bool gap = conn->held.head != NULL && !conn->stalled;
     switch (tcp_held_put(&conn->held, &net->tcp.held_pool, frame, seq)) {
     case ERR_OK:
         if (early)
@@ -99,12 +110,9 @@ static void held_deliver(struct tcp_conn *conn, struct rte_mbuf *frame, uint32_t
     default:
         net_count(net, NET_TCP_HELD_FULL);
     }
-    if (early || gap) { /* RFC 5681 §4.2: at once, also when it fills a gap */
-        conn->ack_now = true;
-        conn->quick_acks = TCP_QUICK_ACKS; /* the peer recovers: it lives by our ACKs */
-    }
+    if (early)
+        ack_gap(conn);
     conn->rcv_nxt = tcp_held_reach(&conn->held, conn->rcv_nxt);
-    held_offer(conn);
 }
 
 /* Cuts the payload at `seq` to the window and to what precedes a FIN; returns its sequence number
@@ -162,7 +170,7 @@ void tcp_deliver(struct tcp_conn *conn, struct rte_mbuf *frame, uint32_t seq, ui
         seq = trim(conn, frame, seq);
     if (frame->data_len == 0)
         frame_give(frame);
-    else if (seq == conn->rcv_nxt && conn->held.head == NULL && !conn->stalled)
+    else if (seq == conn->rcv_nxt && !conn->stalled)
         straight_deliver(conn, frame);
     else
         held_deliver(conn, frame, seq);

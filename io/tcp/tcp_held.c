@@ -157,6 +157,15 @@ void tcp_held_release(struct tcp_held_list *list, struct tcp_held_pool *pool, ui
     held_free(list, pool, head);
 }
 
+void tcp_held_cut(struct tcp_held_list *list, struct tcp_held_pool *pool, uint32_t seq)
+{
+    while (list->head != NULL && seq_lt(list->head->seq, seq)) {
+        uint32_t before = seq - list->head->seq;
+        uint16_t len = list->head->frame->data_len;
+        tcp_held_release(list, pool, before < len ? (uint16_t)before : len);
+    }
+}
+
 void tcp_held_clear(struct tcp_held_list *list, struct tcp_held_pool *pool)
 {
     while (list->head != NULL) {

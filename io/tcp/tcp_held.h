@@ -44,6 +44,9 @@ bool tcp_held_beyond(const struct tcp_held_list *list, uint32_t seq);
 uint32_t tcp_held_runs(const struct tcp_held_list *list, uint32_t seq, struct tcp_sack *runs,
                        uint32_t cap);
 
+/* Drops what is before `seq`. */
+void tcp_held_cut(struct tcp_held_list *list, struct tcp_held_pool *pool, uint32_t seq);
+
 /* Drops the first `len` octets of the head, at most all of them. */
 void tcp_held_release(struct tcp_held_list *list, struct tcp_held_pool *pool, uint16_t len);
 

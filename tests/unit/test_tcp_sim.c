@@ -21,6 +21,7 @@
 #define SEEDS_FULL 10000
 #define FRAMES 4096
 #define CHUNKS 256
+#define FRAMES_LEFT_MAX 20 /* while there are few */
 #define CHUNK_LEN 4096
 #define PORT 2775
 #define LIFE_MAX (4 * 3600 * SECOND)
@@ -66,11 +67,17 @@ struct world {
     uint64_t change_ns; /* when the way changes next */
     uint32_t changes;   /* to come */
     struct prng way_prng;
+    bool scarce;       /* few places, now and then hardly a frame */
+    uint64_t hoard_ns; /* when that changes next */
+    uint32_t hoards;   /* to come */
+    uint32_t hoarded;
+    struct prng scarce_prng;
     struct impair_config impairment;
     struct side sides[2]; /* client, server */
 };
 
 static struct rte_mempool *frames;
+static struct rte_mbuf *hoard[FRAMES];
 static struct {
     const char *reason;
     uint64_t value;
@@ -190,6 +197,11 @@ static struct ip_addr addr_at(const struct world *world, uint32_t end)
     return world->seed % 2 == 0 ? ip_addr_v4(0x0a630001 + end) : six;
 }
 
+static uint32_t few(struct world *world, uint32_t most)
+{
+    return world->scarce ? draw(&world->scarce_prng, 1, most) : 0;
+}
+
 static void side_open(struct world *world, uint32_t end, struct port *port, struct prng *prng,
                       uint16_t mtu)
 {
@@ -212,7 +224,9 @@ static void side_open(struct world *world, uint32_t end, struct port *port, stru
                                  .seed = { prng_next(prng), prng_next(prng) },
                                  .numa_node = SOCKET_ID_ANY,
                                  .conn_cap = 4,
-                                 .held_cap = 512,
+                                 .held_cap = world->scarce ? few(world, 40) : 512,
+                                 .sack_range_cap = few(world, 2),
+                                 .send_ref_cap = few(world, 12),
                                  .send_len_max = windows[prng_below(prng, COUNT(windows))],
                                  .recv_len_max = windows[prng_below(prng, COUNT(windows))],
                                  .keep_alive_ms = 20000,
@@ -245,6 +259,10 @@ static void world_open(struct world *world, uint64_t seed)
     world->changes = world->way == PLAIN ? 0 : draw(&prng, 2, 6);
     world->change_ns = world->way == PLAIN ? UINT64_MAX : world->now_ns;
     prng_init(&world->way_prng, seed);
+    prng_init(&world->scarce_prng, seed);
+    world->scarce = prng_below(&world->scarce_prng, 4) == 0;
+    world->hoards = world->scarce ? 2 * draw(&world->scarce_prng, 0, 4) : 0;
+    world->hoard_ns = world->hoards > 0 ? world->now_ns : UINT64_MAX;
     struct fault fault = { "" };
     struct port *ends[2];
     struct port_mem_config config = { .frames = { frames, frames }, .depth = 512 };
@@ -357,6 +375,24 @@ static void way_change(struct world *world)
     path_set(world->sides[1].path, &config);
 }
 
+/* Hardly a frame is left for a while, then all are there again. */
+static void hoard_change(struct world *world)
+{
+    if (world->hoard_ns > world->now_ns)
+        return;
+    struct prng *prng = &world->scarce_prng;
+    if (world->hoarded > 0) {
+        while (world->hoarded > 0)
+            rte_pktmbuf_free(hoard[--world->hoarded]);
+    } else {
+        uint32_t left = draw(prng, 0, FRAMES_LEFT_MAX);
+        while (rte_mempool_avail_count(frames) > left)
+            hoard[world->hoarded++] = rte_pktmbuf_alloc(frames);
+    }
+    world->hoards--;
+    world->hoard_ns = world->hoards > 0 ? world->now_ns + prng_below(prng, 700 * MS) : UINT64_MAX;
+}
+
 static uint64_t earlier(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
@@ -366,7 +402,8 @@ static void world_turn(struct world *world)
 {
     trouble(world);
     way_change(world);
-    uint64_t next = earlier(world->trouble_ns, world->change_ns);
+    hoard_change(world);
+    uint64_t next = earlier(earlier(world->trouble_ns, world->change_ns), world->hoard_ns);
     bool moved = false;
     for (int end = 0; end < 2; end++) {
         struct side *side = &world->sides[end];
@@ -414,7 +451,8 @@ static uint64_t hits(const char *reason)
 static void tally_add(void *ctx, const char *layer, const char *reason, uint64_t value)
 {
     (void)ctx;
-    if (strcmp(layer, "tcp") != 0 && strcmp(reason, "too_big") != 0)
+    if (strcmp(layer, "tcp") != 0 && strcmp(reason, "too_big") != 0 &&
+        strcmp(reason, "no_frame") != 0)
         return;
     size_t i = 0;
     while (i < tally_count && strcmp(tally[i].reason, reason) != 0)
@@ -503,7 +541,7 @@ static void every_octet_arrives_or_the_end_has_a_reason(void **state)
         "retransmits", "rto",          "fast_retransmits", "probes",        "keep_alives",
         "resets_in",   "resets_out",   "timeouts",         "send_ref_full", "rst_blind",
         "recoveries",  "rto_spurious", "tail_probes",      "dsacks",        "paws",
-        "too_big"
+        "too_big",     "held_full",    "board_full",       "no_frame"
     };
     assert_true(one != NULL || (way_dropped > 0 && way_clamped > 0));
     for (size_t i = 0; one == NULL && i < COUNT(wanted); i++)

@@ -1,5 +1,5 @@
-/* The pinned threads: each turns its roles until told to stop, napping when there is nothing to do
- * unless the configuration says busy. */
+/* The pinned threads: each turns its roles until told to stop, waiting when there is nothing to do
+ * (io/idle.h) unless the configuration says busy. */
 #include "engine/clock.h"
 #include "engine/topology.h"
 #include "io/port_xsk.h"
@@ -10,13 +10,15 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
-/* Adaptive polling: so many empty turns, then naps that double up to the longest. */
+/* Adaptive polling, on ports without a descriptor: so many empty turns, then naps that double up to
+ * the longest. */
 #define IDLE_TURNS 64u
 #define NAP_NS_MIN 20000
 #define NAP_NS_MAX 400000
+
+static_assert(IDLE_PORTS_MAX >= CONFIG_PORTS_MAX, "an edge may have all ports");
 
 static void roles_offline(const struct topology_lcore *lcore)
 {
@@ -34,13 +36,22 @@ static void roles_online(const struct topology_lcore *lcore)
         directory_online(lcore->worker->directory, lcore->worker->reader);
 }
 
-static void nap(const struct topology_lcore *lcore, long *nap_ns)
+static uint64_t roles_next_ns(const struct topology_lcore *lcore)
 {
-    struct timespec time = { .tv_nsec = *nap_ns };
+    uint64_t edge_ns = lcore->edge != NULL ? edge_next_ns(lcore->edge) : UINT64_MAX;
+    uint64_t worker_ns = lcore->worker != NULL ? worker_next_ns(lcore->worker) : UINT64_MAX;
+    return edge_ns < worker_ns ? edge_ns : worker_ns;
+}
+
+static void roles_wait(struct topology_lcore *lcore, bool busy, uint64_t now_ns)
+{
+    uint64_t next_ns = busy ? 0 : roles_next_ns(lcore);
+    uint64_t until_ns = idle_turned(&lcore->idle, busy, now_ns, next_ns);
+    if (until_ns == 0)
+        return;
     roles_offline(lcore);
-    nanosleep(&time, NULL);
+    idle_wait(&lcore->idle, now_ns, until_ns);
     roles_online(lcore);
-    *nap_ns = *nap_ns * 2 < NAP_NS_MAX ? *nap_ns * 2 : NAP_NS_MAX;
 }
 
 static int lcore_run(void *arg)
@@ -48,8 +59,6 @@ static int lcore_run(void *arg)
     struct topology_lcore *lcore = arg;
     struct topology *topology = lcore->topology;
     bool is_busy_poll = topology->config->cores.poll == POLL_BUSY;
-    uint32_t idle = 0;
-    long nap_ns = NAP_NS_MIN;
     bool drains = false;
     roles_online(lcore);
     while (!atomic_load_explicit(&topology->stopping, memory_order_acquire)) {
@@ -70,14 +79,10 @@ static int lcore_run(void *arg)
             atomic_store_explicit(&lcore->edge->drained, true, memory_order_release);
         if (lcore->worker != NULL)
             busy |= worker_turn(lcore->worker, now_ns, wall_ms);
-        if (busy) {
-            idle = 0;
-            nap_ns = NAP_NS_MIN;
-        } else if (is_busy_poll) {
+        if (!is_busy_poll)
+            roles_wait(lcore, busy, now_ns);
+        else if (!busy)
             rte_pause();
-        } else if (++idle > IDLE_TURNS) {
-            nap(lcore, &nap_ns);
-        }
     }
     roles_offline(lcore);
     atomic_store_explicit(&lcore->ended, true, memory_order_release);
@@ -101,13 +106,57 @@ static uint32_t cpus_of(const struct config *config, uint32_t cpus[CONFIG_LCORES
     return count;
 }
 
-/* A CPU plays at most one edge and one worker: config_load refuses a CPU twice in one list. */
-enum err topology_launch(struct topology *topology, struct fault *fault)
+static struct idle *idle_of(struct topology *topology, const struct edge *edge,
+                            const struct worker *worker)
+{
+    for (uint32_t i = 0; i < topology->lcore_count; i++) {
+        struct topology_lcore *lcore = &topology->lcores[i];
+        if ((edge != NULL && lcore->edge == edge) || (worker != NULL && lcore->worker == worker))
+            return &lcore->idle;
+    }
+    return NULL;
+}
+
+/* Control and store come round by themselves. */
+static void channels_wake(struct topology *topology)
+{
+    for (uint32_t e = 0; e < topology->edge_count; e++) {
+        struct idle *edge = idle_of(topology, topology->edges[e], NULL);
+        channel_wakes(topology->edge_to_store[e], edge, NULL);
+        for (uint32_t w = 0; w < topology->worker_count; w++) {
+            struct idle *worker = idle_of(topology, NULL, topology->workers[w]);
+            channel_wakes(topology->edge_to_worker[e][w], edge, worker);
+            channel_wakes(topology->worker_to_edge[w][e], worker, edge);
+        }
+    }
+    for (uint32_t w = 0; w < topology->worker_count; w++) {
+        struct idle *worker = idle_of(topology, NULL, topology->workers[w]);
+        channel_wakes(topology->control_to_worker[w], NULL, worker);
+        channel_wakes(topology->journal[w], worker, NULL);
+        channel_wakes(topology->results[w], worker, NULL);
+    }
+}
+
+static bool lcore_idle_open(struct topology_lcore *lcore, struct fault *fault)
+{
+    struct port *ports[CONFIG_PORTS_MAX];
+    struct idle_config idle = { .ports = ports,
+                                .is_rung = true,
+                                .empty_turns = IDLE_TURNS,
+                                .nap_ns_min = NAP_NS_MIN,
+                                .nap_ns_max = NAP_NS_MAX };
+    for (uint32_t p = 0; lcore->edge != NULL && p < lcore->edge->port_count; p++)
+        ports[idle.port_count++] = lcore->edge->ports[p].port;
+    return idle_open(&lcore->idle, &idle, fault);
+}
+
+/* Before any of them runs: who runs may ring. */
+static enum err lcores_make(struct topology *topology, struct fault *fault)
 {
     uint32_t cpus[CONFIG_LCORES_MAX];
     const struct config_cores *cores = &topology->config->cores;
-    topology->lcore_count = cpus_of(topology->config, cpus);
-    for (uint32_t i = 0; i < topology->lcore_count; i++) {
+    uint32_t count = cpus_of(topology->config, cpus);
+    for (uint32_t i = 0; i < count; i++) {
         struct topology_lcore *lcore = &topology->lcores[i];
         lcore->topology = topology;
         lcore->lcore = i + 1;
@@ -117,12 +166,27 @@ enum err topology_launch(struct topology *topology, struct fault *fault)
         for (uint32_t w = 0; w < cores->worker_count; w++)
             if (cores->workers[w] == cpus[i])
                 lcore->worker = topology->workers[w];
-        if (rte_eal_remote_launch(lcore_run, lcore, lcore->lcore) != 0) {
-            fault_set(fault, "cannot start the thread for CPU %u", cpus[i]);
+        if (cores->poll == POLL_ADAPTIVE && !lcore_idle_open(lcore, fault))
             return ERR_IO;
+        topology->lcore_count++;
+    }
+    if (cores->poll == POLL_ADAPTIVE)
+        channels_wake(topology);
+    return ERR_OK;
+}
+
+/* A CPU plays at most one edge and one worker: config_load refuses a CPU twice in one list. */
+enum err topology_launch(struct topology *topology, struct fault *fault)
+{
+    enum err err = lcores_make(topology, fault);
+    for (uint32_t i = 0; err == ERR_OK && i < topology->lcore_count; i++) {
+        struct topology_lcore *lcore = &topology->lcores[i];
+        if (rte_eal_remote_launch(lcore_run, lcore, lcore->lcore) != 0) {
+            fault_set(fault, "cannot start lcore %u: its thread is not there", lcore->lcore);
+            err = ERR_IO;
         }
     }
-    return ERR_OK;
+    return err;
 }
 
 bool topology_drained(struct topology *topology)
@@ -138,6 +202,7 @@ void topology_stop(struct topology *topology)
 {
     atomic_store_explicit(&topology->stopping, true, memory_order_release);
     for (uint32_t i = 0; i < topology->lcore_count; i++) {
+        idle_ring(&topology->lcores[i].idle);
         rte_eal_wait_lcore(topology->lcores[i].lcore);
         /* EAL's own waiting is hidden from the thread sanitizer; this is not. */
         (void)atomic_load_explicit(&topology->lcores[i].ended, memory_order_acquire);

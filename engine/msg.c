@@ -1,6 +1,8 @@
 /* Channels: messages, ring there, ring back. */
 #include "engine/msg.h"
 
+#include "io/idle.h"
+
 #include <rte_errno.h>
 #include <rte_malloc.h>
 #include <rte_ring.h>
@@ -12,6 +14,7 @@
 
 /* What waits at one end to go on its ring. */
 struct outbox {
+    struct idle *wakes; /* who takes them off the ring */
     uint32_t count;
     void *msgs[OUTBOX_CAP];
 };
@@ -71,6 +74,12 @@ void channel_destroy(struct channel *channel)
     rte_free(channel);
 }
 
+void channel_wakes(struct channel *channel, struct idle *producer, struct idle *consumer)
+{
+    channel->pushes.wakes = consumer;
+    channel->returns.wakes = producer;
+}
+
 /* PREFETCHW: a line that the other core has read is asked for to be written; every x86-64 takes it. */
 __attribute__((target("prfchw"))) struct msg *channel_take(struct channel *channel)
 {
@@ -112,6 +121,8 @@ static void outbox_flush(struct outbox *outbox, struct rte_ring *ring)
     unsigned sent = rte_ring_sp_enqueue_bulk(ring, outbox->msgs, outbox->count, NULL);
     ASSERT(sent == outbox->count);
     outbox->count = 0;
+    if (outbox->wakes != NULL)
+        idle_ring(outbox->wakes);
 }
 
 static void outbox_add(struct outbox *outbox, struct rte_ring *ring, struct msg *msg)

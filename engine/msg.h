@@ -113,6 +113,11 @@ struct channel;
 struct channel *channel_create(const char *name, uint32_t quota, uint32_t body_cap, int socket);
 void channel_destroy(struct channel *channel);
 
+/* Before either end turns: who sleeps at an end and is to be woken when something is on its ring;
+ * NULL: nobody sleeps there for long. */
+struct idle;
+void channel_wakes(struct channel *channel, struct idle *producer, struct idle *consumer);
+
 /* Producer: an empty message (header zeroed save `cap`), or NULL: the quota is under way. */
 struct msg *channel_take(struct channel *channel);
 uint32_t channel_room(const struct channel *channel);

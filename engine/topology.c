@@ -435,6 +435,8 @@ void topology_destroy(struct topology *topology)
 {
     control_fini(&topology->control);
     store_thread_destroy(topology->store_thread);
+    for (uint32_t i = 0; i < CONFIG_LCORES_MAX; i++) /* the store's thread rings to the end */
+        idle_close(&topology->lcores[i].idle);
     for (uint32_t e = 0; e < topology->edge_count; e++)
         if (topology->edges[e] != NULL)
             edge_fini(topology->edges[e]);

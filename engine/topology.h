@@ -18,6 +18,7 @@
 #include "engine/port_stack.h"
 #include "engine/routes.h"
 #include "engine/worker.h"
+#include "io/idle.h"
 
 #include <stdatomic.h>
 
@@ -59,6 +60,7 @@ struct topology {
         unsigned lcore; /* EAL's number */
         struct edge *edge;
         struct worker *worker;
+        struct idle idle;  /* with adaptive polling */
         atomic_bool ended; /* its last word to whoever frees what it turned */
     } lcores[CONFIG_LCORES_MAX];
     atomic_bool edges_open; /* workers know what was in flight: the network may speak */

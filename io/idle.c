@@ -47,6 +47,9 @@ bool idle_open(struct idle *idle, const struct idle_config *config, struct fault
 
 void idle_close(struct idle *idle)
 {
+    if (idle->fd_count == 0)
+        return;
+    idle->fd_count = 0;
     for (uint32_t i = TIMER; i <= BELL; i++) {
         if (idle->fds[i].fd >= 0)
             close(idle->fds[i].fd);
@@ -58,7 +61,7 @@ static void sleepy(struct idle *idle, bool is_asleep)
 {
     atomic_store_explicit(&idle->is_asleep, is_asleep, memory_order_relaxed);
     if (is_asleep)
-        atomic_thread_fence(memory_order_seq_cst); /* then look once more */
+        rte_smp_mb(); /* then look once more */
 }
 
 static uint64_t nap(struct idle *idle)

@@ -18,6 +18,8 @@
 #include "base/fault.h"
 #include "io/port.h"
 
+#include <rte_atomic.h>
+
 #include <poll.h>
 #include <stdatomic.h>
 
@@ -45,6 +47,7 @@ struct idle {
 
 /* False with a fault when the kernel refuses a descriptor. */
 MUST_CHECK bool idle_open(struct idle *idle, const struct idle_config *config, struct fault *fault);
+/* Nothing to one that is zeroed or was closed. */
 void idle_close(struct idle *idle);
 
 /* A turn is over, `busy` or not, and `next_ns` is the next deadline. Until when to wait; 0: turn
@@ -59,10 +62,8 @@ void idle_wake(struct idle *idle);
 
 static inline void idle_ring(struct idle *idle)
 {
-    if (idle == NULL)
-        return;
     /* Either the sleeper's last look sees what was left, or this sees that it sleeps. */
-    atomic_thread_fence(memory_order_seq_cst);
+    rte_smp_mb();
     if (atomic_load_explicit(&idle->is_asleep, memory_order_relaxed))
         idle_wake(idle);
 }

@@ -150,6 +150,8 @@ static enum err engine_start(struct engine *engine, struct fault *fault)
     }
     enum err err = topology_create(engine->config, &options, &engine->topology, fault);
     if (err == ERR_OK)
+        err = topology_prepare(engine->topology, fault);
+    if (err == ERR_OK)
         err = api_open(engine, fault);
     if (err != ERR_OK)
         return err;

@@ -106,23 +106,26 @@ static uint32_t cpus_of(const struct config *config, uint32_t cpus[CONFIG_LCORES
     return count;
 }
 
+/* NULL: it polls. */
 static struct idle *idle_of(struct topology *topology, const struct edge *edge,
                             const struct worker *worker)
 {
     for (uint32_t i = 0; i < topology->lcore_count; i++) {
         struct topology_lcore *lcore = &topology->lcores[i];
         if ((edge != NULL && lcore->edge == edge) || (worker != NULL && lcore->worker == worker))
-            return &lcore->idle;
+            return topology->config->cores.poll == POLL_ADAPTIVE ? &lcore->idle : NULL;
     }
     return NULL;
 }
 
-/* Control and store come round by themselves. */
+/* Control comes round by itself. */
 static void channels_wake(struct topology *topology)
 {
+    struct idle *store = &topology->store_idle;
+    channel_wakes(topology->control_to_store, NULL, store);
     for (uint32_t e = 0; e < topology->edge_count; e++) {
         struct idle *edge = idle_of(topology, topology->edges[e], NULL);
-        channel_wakes(topology->edge_to_store[e], edge, NULL);
+        channel_wakes(topology->edge_to_store[e], edge, store);
         for (uint32_t w = 0; w < topology->worker_count; w++) {
             struct idle *worker = idle_of(topology, NULL, topology->workers[w]);
             channel_wakes(topology->edge_to_worker[e][w], edge, worker);
@@ -132,8 +135,8 @@ static void channels_wake(struct topology *topology)
     for (uint32_t w = 0; w < topology->worker_count; w++) {
         struct idle *worker = idle_of(topology, NULL, topology->workers[w]);
         channel_wakes(topology->control_to_worker[w], NULL, worker);
-        channel_wakes(topology->journal[w], worker, NULL);
-        channel_wakes(topology->results[w], worker, NULL);
+        channel_wakes(topology->journal[w], worker, store);
+        channel_wakes(topology->results[w], worker, store);
     }
 }
 
@@ -150,8 +153,7 @@ static bool lcore_idle_open(struct topology_lcore *lcore, struct fault *fault)
     return idle_open(&lcore->idle, &idle, fault);
 }
 
-/* Before any of them runs: who runs may ring. */
-static enum err lcores_make(struct topology *topology, struct fault *fault)
+enum err topology_prepare(struct topology *topology, struct fault *fault)
 {
     uint32_t cpus[CONFIG_LCORES_MAX];
     const struct config_cores *cores = &topology->config->cores;
@@ -170,15 +172,17 @@ static enum err lcores_make(struct topology *topology, struct fault *fault)
             return ERR_IO;
         topology->lcore_count++;
     }
-    if (cores->poll == POLL_ADAPTIVE)
-        channels_wake(topology);
+    const struct idle_config rung = { .is_rung = true };
+    if (!idle_open(&topology->store_idle, &rung, fault))
+        return ERR_IO;
+    channels_wake(topology);
     return ERR_OK;
 }
 
 /* A CPU plays at most one edge and one worker: config_load refuses a CPU twice in one list. */
 enum err topology_launch(struct topology *topology, struct fault *fault)
 {
-    enum err err = lcores_make(topology, fault);
+    enum err err = ERR_OK;
     for (uint32_t i = 0; err == ERR_OK && i < topology->lcore_count; i++) {
         struct topology_lcore *lcore = &topology->lcores[i];
         if (rte_eal_remote_launch(lcore_run, lcore, lcore->lcore) != 0) {

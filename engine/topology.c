@@ -190,6 +190,7 @@ static enum err store_thread_make(struct topology *topology, const struct topolo
         .worker_count = topology->worker_count,
         .accept_clock = topology->config->accept_clock,
         .clock = options->clock,
+        .idle = &topology->store_idle,
         .results_keep_ms = (uint64_t)topology->config->jobs.results_keep_s * 1000,
         .wall_ms = options->wall_ms,
     };
@@ -435,6 +436,7 @@ void topology_destroy(struct topology *topology)
 {
     control_fini(&topology->control);
     store_thread_destroy(topology->store_thread);
+    idle_close(&topology->store_idle);
     for (uint32_t i = 0; i < CONFIG_LCORES_MAX; i++) /* the store's thread rings to the end */
         idle_close(&topology->lcores[i].idle);
     for (uint32_t e = 0; e < topology->edge_count; e++)

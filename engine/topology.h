@@ -54,6 +54,7 @@ struct topology {
     struct lanes *store_lanes, *control_lanes, *worker_lanes[CONFIG_WORKERS_MAX];
     struct control control;
 
+    struct idle store_idle;
     uint32_t lcore_count; /* those that run; each plays one or two roles */
     struct topology_lcore {
         struct topology *topology;
@@ -82,6 +83,8 @@ struct recovery *recovery_create(struct topology *topology, struct fault *fault)
 bool recovery_turn(struct recovery *recovery);
 void recovery_destroy(struct recovery *recovery);
 
+/* Before any thread turns: who waits at the rings, and who wakes them. */
+MUST_CHECK enum err topology_prepare(struct topology *topology, struct fault *fault);
 /* Launches the lcores: pinned threads that turn until topology_stop. */
 MUST_CHECK enum err topology_launch(struct topology *topology, struct fault *fault);
 /* Edges stop submitting, then unbind and close. True once they are done. */

@@ -5,14 +5,13 @@
 #include "base/log.h"
 #include "engine/store/apply.h"
 #include "engine/store/repair.h"
+#include "io/idle.h"
 
 #include <stdlib.h>
 #include <time.h>
 
 #define TRIM_BUDGET 256u     /* jobs a turn, beside those it applied */
 #define TRIM_PERIOD_MS 1000u /* how often an idle store looks */
-#define NAP_NS_MIN 10000l    /* idle: doubled from this … */
-#define NAP_NS_MAX 200000l   /* … to this */
 #define STOP_RETRIES 8u      /* commits tried before an unwritable disk ends the drain */
 
 enum role { ROLE_EDGE, ROLE_WORKER, ROLE_CONTROL, ROLE_COUNT }; /* in the order of applying */
@@ -374,26 +373,19 @@ bool store_turn(struct store_thread *thread, uint64_t now_ms)
 
 /* --- the thread --- */
 
-static void nap(long ns)
-{
-    struct timespec time = { .tv_sec = 0, .tv_nsec = ns };
-    nanosleep(&time, NULL);
-}
-
 void *store_thread_run(void *arg)
 {
     struct store_thread *thread = arg;
-    long nap_ns = NAP_NS_MIN;
+    struct idle *idle = thread->config.idle;
     for (;;) {
         bool stop = atomic_load_explicit(&thread->stop, memory_order_acquire);
-        if (store_turn(thread, clock_wall_ms())) {
-            nap_ns = NAP_NS_MIN;
-            continue;
-        }
-        if (stop && (held(thread) == 0 || thread->failures > STOP_RETRIES))
+        bool busy = store_turn(thread, clock_wall_ms());
+        if (!busy && stop && (held(thread) == 0 || thread->failures > STOP_RETRIES))
             break;
-        nap(nap_ns);
-        nap_ns = 2 * nap_ns < NAP_NS_MAX ? 2 * nap_ns : NAP_NS_MAX;
+        uint64_t now_ns = clock_now_ns();
+        uint64_t until_ns = idle_turned(idle, busy, now_ns, UINT64_MAX);
+        if (until_ns != 0)
+            idle_wait(idle, now_ns, until_ns);
     }
     if (held(thread) > 0)
         log_error("store", "stopped with %u messages that never became durable",
@@ -404,4 +396,5 @@ void *store_thread_run(void *arg)
 void store_thread_stop(struct store_thread *thread)
 {
     atomic_store_explicit(&thread->stop, true, memory_order_release);
+    idle_ring(thread->config.idle);
 }

@@ -54,6 +54,7 @@
 
 #define STORE_RETRY_MS 250u /* after a failed commit */
 
+struct idle;
 struct kek;
 struct lanes;
 
@@ -69,6 +70,7 @@ struct store_thread_config {
     uint32_t edge_count, worker_count;
     bool accept_clock;
     struct clock clock;
+    struct idle *idle; /* how the thread waits, when it runs as one */
     uint64_t results_keep_ms;
     uint64_t wall_ms; /* now, for what is made up for at start (repair.h) */
 };
@@ -84,7 +86,7 @@ void store_thread_destroy(struct store_thread *thread);
 /* One turn. False when there was nothing to do. */
 bool store_turn(struct store_thread *thread, uint64_t now_ms);
 
-/* Thread entry (struct store_thread *): turns until stopped and drained; naps when idle. */
+/* Thread entry (struct store_thread *): turns until stopped and drained; waits when idle. */
 void *store_thread_run(void *thread);
 /* Any thread. What is in the channels by then is still answered. */
 void store_thread_stop(struct store_thread *thread);

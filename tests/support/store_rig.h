@@ -19,6 +19,7 @@ struct store_rig {
     struct lanes *lanes;                               /* borrowed, as kek */
     struct channel *edge, *worker, *results, *control; /* `worker` is its journal */
     uint64_t now_ms;
+    struct idle *idle; /* of the thread, where it runs as one */
 };
 
 static inline void rig_channels(struct store_rig *rig)
@@ -50,6 +51,7 @@ static inline bool rig_start(struct store_rig *rig, struct fault *fault)
                                           .results = { rig->results },
                                           .worker_count = 1,
                                           .control = rig->control,
+                                          .idle = rig->idle,
                                           .results_keep_ms = 7 * 86400000ull,
                                           .wall_ms = RIG_NOW_MS };
     rig->thread = store_thread_create(&config, fault);

@@ -2,6 +2,7 @@
 #include "tests/support/support.h"
 #include "tests/support/temp_dir.h"
 
+#include "io/idle.h"
 #include "tests/support/store_rig.h"
 
 #include "engine/store/blocks.h"
@@ -11,7 +12,8 @@
 #include <sys/resource.h>
 
 static struct temp_dir dir;
-static struct store_rig rig;
+static struct idle waits;
+static struct store_rig rig = { .idle = &waits };
 
 static void start(void)
 {
@@ -617,6 +619,10 @@ static void the_thread_drains_before_it_stops(void **state)
 {
     (void)state;
     pthread_t thread;
+    struct fault fault = { "" };
+    const struct idle_config rung = { .is_rung = true };
+    assert_true(idle_open(&waits, &rung, &fault));
+    channel_wakes(rig.control, NULL, &waits);
     assert_int_equal(pthread_create(&thread, NULL, store_thread_run, rig.thread), 0);
     struct job job = rig_job(1, "");
     for (unsigned i = 0; i < 100; i++)
@@ -624,6 +630,8 @@ static void the_thread_drains_before_it_stops(void **state)
     channel_flush_producer(rig.control);
     store_thread_stop(rig.thread);
     assert_int_equal(pthread_join(thread, NULL), 0);
+    channel_wakes(rig.control, NULL, NULL);
+    idle_close(&waits);
     for (unsigned i = 1; i <= 100; i++) {
         struct msg *home = rig_home(rig.control);
         assert_non_null(home);

@@ -45,7 +45,7 @@ struct tcp_conn {
     uint8_t rcv_wscale;
     uint8_t backoff; /* doublings of the RTO, until a sample (Karn); of the time between probes */
     uint8_t loss;    /* enum tcp_loss */
-    uint8_t keep_tries;
+    uint8_t keep_tries; /* probes since something was heard */
     uint8_t challenges; /* in this second */
     uint8_t quick_acks; /* full segments yet to be acknowledged at once */
     uint16_t dup_acks;  /* segments the peer has beyond snd_una, as far as duplicate ACKs tell */

@@ -236,6 +236,7 @@ static void in_synchronised(struct tcp_conn *conn, struct tcp_segment *segment, 
         return;
     }
     conn->heard_ns = now_ns;
+    conn->keep_tries = 0;
     if (conn->ts_ok && segment->header.has_ts)
         tcp_ts_take(conn, &segment->header, now_ns);
     if (conn->state == TCP_SYN_RECEIVED && !tcp_syn_received_rx(conn, segment, now_ns))

@@ -181,17 +181,12 @@ void tcp_open_life_arm(struct tcp_conn *conn, uint64_t now_ns)
         wheel_arm(&conn->net->wheel, &conn->life_timer, due_ns > now_ns ? due_ns : now_ns);
 }
 
-/* It answered since the last probe, or one more is due; the connection may end. */
+/* One more probe is due, unless something was heard since the timer was armed; the connection may end. */
 static void keep_alive(struct tcp_conn *conn, uint64_t now_ns)
 {
-    const struct net_config *config = &conn->net->config;
-    if ((now_ns - conn->heard_ns) / TCP_NS_PER_MS < config->keep_alive_ms) {
-        conn->keep_tries = 0;
-        return;
-    }
     if (now_ns < keep_alive_due_ns(conn))
         return;
-    if (conn->keep_tries >= config->keep_alive_count) {
+    if (conn->keep_tries >= conn->net->config.keep_alive_count) {
         tcp_send_rst(conn, now_ns);
         give_up(conn);
         return;

@@ -260,6 +260,29 @@ static void keep_alive_finds_a_dead_peer(void **state)
     assert_int_equal(bed->why, ERR_TIMEOUT);
 }
 
+/* However short the silence that is probed, and however soon it answers: each answer begins anew. */
+static void keep_alive_leaves_a_peer_that_answers(void **state)
+{
+    bed_close(state);
+    const struct net_config config = { .conn_cap = 4, .keep_alive_ms = 1000 };
+    bed_open_with(state, &config);
+    establish();
+    struct tcp_header header;
+    struct span data;
+    unsigned probes = 0;
+    for (int ms = 0; ms < 20500; ms++) {
+        pass(1);
+        while (segment_out(&header, &data)) {
+            assert_int_equal(header.flags, TCP_ACK);
+            assert_int_equal(header.seq, bed->ack - 1);
+            probes++;
+            segment_in(TCP_ACK, bed->seq, bed->ack, "");
+        }
+    }
+    assert_int_equal(bed->closed, 0);
+    assert_in_range(probes, 19, 20); /* one for each second of silence */
+}
+
 static void icmp_in(uint8_t code, uint32_t rest, uint16_t src_port, uint16_t dst_port, uint32_t seq)
 {
     uint8_t octets[64], quote[28];
@@ -404,6 +427,7 @@ int main(void)
         SCRIPT(a_tiny_mss_is_not_believed),
         SCRIPT(abort_resets_and_is_silent),
         SCRIPT(keep_alive_finds_a_dead_peer),
+        SCRIPT(keep_alive_leaves_a_peer_that_answers),
         SCRIPT(icmp_errors_must_quote_what_is_under_way),
         SCRIPT(unreachable_ends_what_is_not_yet_open),
         SCRIPT(too_big_makes_segments_smaller),

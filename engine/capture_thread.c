@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #define NAP_NS 1000000
 #define MS_NS 1000000ull
@@ -103,5 +104,7 @@ void capture_thread_destroy(struct capture_thread *thread)
     if (thread->is_running)
         pthread_join(thread->thread, NULL);
     capture_close(thread->capture);
+    if (!thread->is_running) /* the engine did not start: the next try finds the name free */
+        unlink(thread->options->path);
     rte_free(thread);
 }

@@ -11,13 +11,14 @@
 #include <fcntl.h>
 #include <pcap/pcap.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #define SECOND_NS 1000000000u
 #define RECORD_HEADER 16u /* of a frame in the file */
 #define FILE_HEADER 24u
-#define STAMP_LEN 8u /* before each copy: its time */
+#define STAMP_LEN 12u /* before each copy: its time, and the frame's own length */
 
 struct capture_stage {
     struct port port;
@@ -62,6 +63,7 @@ static void copy_all(struct capture_stage *stage, struct rte_mbuf *const *frames
             continue;
         struct writer stamp = frame_prepend(copy, STAMP_LEN);
         writer_u64(&stamp, stage->now_ns);
+        writer_u32(&stamp, frames[i]->pkt_len);
         frame_ring_put(&stage->ring, copy);
     }
 }
@@ -139,16 +141,25 @@ static void over(struct capture *capture, const char *why)
     atomic_store_explicit(&capture->is_over, true, memory_order_relaxed);
 }
 
+/* What is written after a record that was cut could not be told from it. */
+static void failed(struct capture *capture)
+{
+    char why[96];
+    snprintf(why, sizeof why, "%s: the last packet may be cut short", strerror(errno));
+    over(capture, why);
+}
+
 static void frame_write(struct capture *capture, struct rte_mbuf *copy)
 {
     struct reader stamp = reader_over(frame_bytes(copy));
     uint64_t at_ns = capture->config.epoch_ns + reader_u64(&stamp);
+    uint32_t len = reader_u32(&stamp);
     frame_strip(copy, STAMP_LEN);
     struct span octets = frame_bytes(copy);
     struct pcap_pkthdr header = { .ts = { .tv_sec = (time_t)(at_ns / SECOND_NS),
                                           .tv_usec = (suseconds_t)(at_ns % SECOND_NS) },
                                   .caplen = (uint32_t)octets.len,
-                                  .len = (uint32_t)octets.len };
+                                  .len = len };
     if (atomic_load_explicit(&capture->is_over, memory_order_relaxed))
         return;
     if (capture->written + RECORD_HEADER + octets.len > capture->config.limit) {
@@ -157,6 +168,16 @@ static void frame_write(struct capture *capture, struct rte_mbuf *copy)
     }
     capture->written += RECORD_HEADER + octets.len;
     pcap_dump((u_char *)capture->file, &header, octets.bytes);
+    if (ferror(pcap_dump_file(capture->file)) != 0)
+        failed(capture);
+}
+
+/* Writes what the library still holds. */
+static void flush(struct capture *capture)
+{
+    if (!atomic_load_explicit(&capture->is_over, memory_order_relaxed) &&
+        pcap_dump_flush(capture->file) != 0)
+        failed(capture);
 }
 
 bool capture_turn(struct capture *capture)
@@ -171,9 +192,8 @@ bool capture_turn(struct capture *capture)
         }
         busy |= count > 0;
     }
-    if (!busy && pcap_dump_flush(capture->file) != 0 &&
-        !atomic_load_explicit(&capture->is_over, memory_order_relaxed))
-        over(capture, strerror(errno));
+    if (!busy)
+        flush(capture);
     return busy;
 }
 
@@ -222,7 +242,9 @@ void capture_close(struct capture *capture)
         return;
     while (capture_turn(capture))
         ;
-    log_info("capture", "%s: %lu octets", capture->config.path, (unsigned long)capture->written);
+    if (!atomic_load_explicit(&capture->is_over, memory_order_relaxed))
+        log_info("capture", "%s: %lu octets", capture->config.path,
+                 (unsigned long)capture->written);
     pcap_dump_close(capture->file);
     pcap_close(capture->pcap);
     rte_free(capture);

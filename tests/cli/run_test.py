@@ -62,6 +62,11 @@ jobs: {{waiting_max: 1000}}
             self.refused("usage: starling run", 2, ["--config", str(self.config), *args])
         self.refused("--pcap-port p7: no port", 1,
                      ["--config", str(self.config), "--pcap", seen, "--pcap-port", "p7"])
+        self.assertFalse((self.at / "seen.pcap").exists())
+        self.config.write_text(self.config.read_text().replace(
+            "device: net_null0", 'device: "net_af_packet0,iface=nosuchif0"'))
+        self.refused("port net_af_packet0", 1, ["--config", str(self.config), "--pcap", seen])
+        self.assertFalse((self.at / "seen.pcap").exists(), "nothing was captured, and the name is taken")
         (self.at / "seen.pcap").write_text("mine")
         self.refused("File exists; remove it", 1, ["--config", str(self.config), "--pcap", seen])
         self.assertEqual((self.at / "seen.pcap").read_text(), "mine")
@@ -127,7 +132,8 @@ jobs: {{waiting_max: 1000}}
         self.refused("kek")
         (self.at / "kek").chmod(0o600)
         text = self.config.read_text()
-        self.config.write_text(text.replace("net_null0", "net_af_packet0,iface=nosuchif0"))
+        self.config.write_text(text.replace(
+            "device: net_null0", 'device: "net_af_packet0,iface=nosuchif0"'))
         self.refused("nosuchif0")
         self.config.write_text(text.replace("devices_max", "devices_mix"))
         self.refused(f'{self.config}:4: the file: "devices_mix" is not a setting')

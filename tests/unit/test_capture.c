@@ -9,7 +9,9 @@
 #include <rte_mempool.h>
 
 #include <pcap/pcap.h>
+#include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #define FRAMES 8191u
@@ -187,6 +189,53 @@ static void a_slow_disk_misses(void **state)
     assert_int_equal(check_file(NULL, NULL), CAPTURE_FRAMES);
 }
 
+/* A file that can grow no more: what is there can be read, and nothing comes after the cut. */
+static void a_full_disk_is_told_and_ends_it(void **state)
+{
+    (void)state;
+    const struct rlimit none = { RLIM_INFINITY, RLIM_INFINITY };
+    const struct rlimit small = { 100000, RLIM_INFINITY };
+    struct stat status;
+    signal(SIGXFSZ, SIG_IGN);
+    open_with(NULL, 1u << 30);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    for (uint64_t i = 0; i < 1000; i++) {
+        receive(PEER, 100, i);
+        capture_turn(capture);
+    }
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+    receive(PEER, 100, 1000);
+    close_all();
+    assert_int_equal(stat(path, &status), 0);
+    assert_in_range(status.st_size, 90000, 100000);
+    assert_in_range(check_file(NULL, NULL), 90000 / (16 + 138), 100000 / (16 + 138));
+}
+
+/* Segments that a NIC will cut: the file has the first of it, and says how long it was. */
+static void a_frame_longer_than_a_copy_keeps_its_length(void **state)
+{
+    (void)state;
+    char why[PCAP_ERRBUF_SIZE];
+    struct pcap_pkthdr *header;
+    const u_char *octets;
+    open_with(PEER, 1u << 20);
+    struct rte_mbuf *frame = frame_from(US, PEER, 100), *tail = frame_take(pool);
+    assert_non_null(tail);
+    assert_non_null(rte_pktmbuf_append(tail, FRAME_CAP));
+    memset(rte_pktmbuf_mtod(tail, void *), 0, FRAME_CAP);
+    assert_int_equal(rte_pktmbuf_chain(frame, tail), 0);
+    port_tx(port, &frame, 1);
+    assert_int_equal(port_rx(far, &frame, 1), 1);
+    frame_give(frame);
+    close_all();
+    pcap_t *file = pcap_open_offline(path, why);
+    assert_non_null(file);
+    assert_int_equal(pcap_next_ex(file, &header, &octets), 1);
+    assert_int_equal(header->caplen, FRAME_CAP);
+    assert_int_equal(header->len, 138 + FRAME_CAP);
+    pcap_close(file);
+}
+
 static void a_file_that_exists_is_left_alone(void **state)
 {
     (void)state;
@@ -208,8 +257,12 @@ static void a_file_that_exists_is_left_alone(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        WITH_FILE(both_ways_with_their_times),       WITH_FILE(of_one_peer_only),
-        WITH_FILE(no_more_than_the_limit),           WITH_FILE(a_slow_disk_misses),
+        WITH_FILE(both_ways_with_their_times),
+        WITH_FILE(of_one_peer_only),
+        WITH_FILE(no_more_than_the_limit),
+        WITH_FILE(a_slow_disk_misses),
+        WITH_FILE(a_full_disk_is_told_and_ends_it),
+        WITH_FILE(a_frame_longer_than_a_copy_keeps_its_length),
         WITH_FILE(a_file_that_exists_is_left_alone),
     };
     eal_for_tests();

@@ -12,6 +12,7 @@
 #   RIG_RUN         more arguments of `starling run` (optional, an array)
 #   RIG_QUEUES      rx queues of the engine's interface, and as many edges (optional)
 #   RIG_SECOND      first digits of the numbers that go through a second account (optional)
+#   RIG_SECOND_AT   its SMSC's address when it is not the first one's; may be of IPv6 (optional)
 #   RIG_WAITING     jobs that may wait; a thousand more than devices when not given
 #
 # and calls rig_close at its end, however it ends. All state is in $RIG_DIR.
@@ -77,6 +78,10 @@ rig_link_make() {
             sysctl -qw $quiet.$far.disable_ipv6=1 && ip addr add 10.98.0.2/24 dev $far &&
                 ip link set lo up && ip link set $far up &&
                 ethtool -K $far tx off tso off gso off gro off >/dev/null" || return 1
+    if [[ ${RIG_SECOND_AT:-} = *:* ]]; then
+        ip netns exec "$RIG_NETNS" sysctl -qw "$quiet.$far.disable_ipv6=0" &&
+            ip -n "$RIG_NETNS" addr add "$RIG_SECOND_AT/64" dev "$far" nodad || return 1
+    fi
     if ! grep -q ' /sys/fs/bpf bpf ' /proc/mounts && mount -t bpf bpf /sys/fs/bpf 2>/dev/null; then
         RIG_BPFFS=ours
     fi
@@ -101,7 +106,7 @@ rig_second() { # ACCOUNT or ROUTE: its lines
     if [ "$1" = ROUTE ]; then
         echo "  - { prefix: \"$RIG_SECOND\", account: second }"
     else
-        echo "  - { name: second, port: net0, address: 10.98.0.2, system_id: second, window: $RIG_WINDOW,"
+        echo "  - { name: second, port: net0, address: \"${RIG_SECOND_AT:-10.98.0.2}\", system_id: second, window: $RIG_WINDOW,"
         echo "      password_file: $RIG_DIR/password, source_address: \"882001234568\", binds: 2 }"
     fi
 }
@@ -205,6 +210,7 @@ rig_fleet_start() { # FLEET OPTIONS...
     if [ "$RIG_TRANSPORT" = af_xdp ]; then
         run=(setsid ip netns exec "$RIG_NETNS")
         where=(--socket 10.98.0.2:2775)
+        [[ ${RIG_SECOND_AT:-} = *:* ]] && where=(--socket '[::]:2775')
     else
         where=(--port "net_memif0,role=server,socket=$RIG_DIR/memif,socket-abstract=no"
             --address 10.98.0.2/24)

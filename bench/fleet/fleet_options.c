@@ -41,7 +41,7 @@ static const struct row rows[] = {
     { "seconds", U32, AT(seconds), 0, NULL, "end after so long; 0: at SIGINT or SIGTERM" },
     WORDS("ledger", ledger, "file for the ledger"),
 
-    WORDS("socket", socket, "listen on kernel sockets: ADDR:PORT"),
+    WORDS("socket", socket, "listen on kernel sockets: ADDR:PORT, [::]:PORT of both families"),
     WORDS("port", port, "or on a DPDK device by our own stack: NAME,args"),
     WORDS("address", address, "our address on that port: 10.98.0.2/24"),
     WORDS("gateway", gateway, "its gateway"),

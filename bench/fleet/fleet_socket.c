@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -31,37 +32,46 @@ struct server {
     struct peer *peers;
 };
 
-/* ADDR:PORT, IPv4. */
-static bool read_address(const char *text, struct sockaddr_in *out)
+union address {
+    struct sockaddr any;
+    struct sockaddr_in four;
+    struct sockaddr_in6 six;
+};
+
+/* ADDR:PORT, or [ADDR]:PORT of IPv6. */
+static bool read_address(const char *text, union address *out)
 {
     char addr[64];
+    bool six = text[0] == '[';
     const char *colon = strrchr(text, ':');
-    if (colon == NULL || (size_t)(colon - text) >= sizeof addr)
+    if (colon == NULL || colon - text < 2 || (six && colon[-1] != ']'))
         return false;
-    memcpy(addr, text, (size_t)(colon - text));
-    addr[colon - text] = '\0';
+    snprintf(addr, sizeof addr, "%.*s", (int)(colon - text) - (six ? 2 : 0), text + six);
     char *end;
     unsigned long port = strtoul(colon + 1, &end, 10);
-    *out = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
+    memset(out, 0, sizeof *out);
+    out->any.sa_family = six ? AF_INET6 : AF_INET;
+    *(six ? &out->six.sin6_port : &out->four.sin_port) = htons((uint16_t)port);
+    void *at = six ? (void *)&out->six.sin6_addr : (void *)&out->four.sin_addr;
     return *end == '\0' && end != colon + 1 && port > 0 && port <= 65535 &&
-           inet_pton(AF_INET, addr, &out->sin_addr) == 1;
+           inet_pton(out->any.sa_family, addr, at) == 1;
 }
 
 static bool start(struct server *server, struct fault *fault)
 {
     const char *where = server->run->options->socket;
-    struct sockaddr_in address;
+    union address address;
     if (!read_address(where, &address)) {
-        fault_set(fault, "--socket %s: not like 127.0.0.1:2775", where);
+        fault_set(fault, "--socket %s: not like 127.0.0.1:2775 or [::]:2775", where);
         return false;
     }
-    server->listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    server->listener = socket(address.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    socklen_t len = address.any.sa_family == AF_INET ? sizeof address.four : sizeof address.six;
     server->epoll = epoll_create1(EPOLL_CLOEXEC);
     struct epoll_event event = { .events = EPOLLIN, .data.u64 = LISTENER };
     if (server->listener < 0 || server->epoll < 0 ||
         setsockopt(server->listener, SOL_SOCKET, SO_REUSEADDR, &(int){ 1 }, sizeof(int)) != 0 ||
-        bind(server->listener, (struct sockaddr *)&address, sizeof address) != 0 ||
-        listen(server->listener, 64) != 0 ||
+        bind(server->listener, &address.any, len) != 0 || listen(server->listener, 64) != 0 ||
         epoll_ctl(server->epoll, EPOLL_CTL_ADD, server->listener, &event) != 0) {
         fault_set(fault, "--socket %s: %s", where, strerror(errno));
         return false;

@@ -65,6 +65,15 @@ static void pins_path(const struct steer *steer, const char *name, char path[STE
              name[0] != '\0' ? "/" : "", name);
 }
 
+/* The folder, and that of all, unless something is in it. */
+static void pins_leave(const struct steer *steer)
+{
+    char path[STEER_PATH_CAP];
+    pins_path(steer, "", path);
+    rmdir(path);
+    rmdir(STEER_PINS);
+}
+
 static void pins_remove(const struct steer *steer)
 {
     char path[STEER_PATH_CAP];
@@ -72,9 +81,7 @@ static void pins_remove(const struct steer *steer)
         pins_path(steer, steer_map_names[i], path);
         unlink(path);
     }
-    pins_path(steer, "", path);
-    rmdir(path);
-    rmdir(STEER_PINS); /* unless another interface has pins */
+    pins_leave(steer);
 }
 
 /* A look at whether it is taken (steer_view_is_owned) has it for a moment. */
@@ -322,19 +329,13 @@ bool steer_open(struct steer *steer, const struct steer_config *config, struct f
 
 void steer_close(struct steer *steer)
 {
+    /* Pins that were not taken over tell of a program that is still there. */
     if (steer->program != NULL) {
-        int ifindex = (int)if_nametoindex(steer->view.interface);
-        int failed =
-            ifindex != 0 ? xdp_program__detach(steer->program, ifindex, XDP_MODE_UNSPEC, 0) : 0;
-        if (failed != 0)
-            log_warning("xdp",
-                        "%s: the XDP program cannot be taken off: %s; ip link set dev %s "
-                        "xdp off",
-                        steer->view.interface, strerror(-failed), steer->view.interface);
-        xdp_program__close(steer->program);
+        steer_detach(steer);
+        pins_remove(steer);
     }
     if (steer->view.folder >= 0) {
-        pins_remove(steer);
+        pins_leave(steer);
         close(steer->view.folder);
     }
     if (steer->object != NULL)

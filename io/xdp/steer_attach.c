@@ -1,7 +1,16 @@
-/* The program on its interface: ours attached, a killed engine's taken off, all others' let be. */
+/* The program on its interface: ours attached, a killed engine's taken off, all others' let be.
+ *
+ * By libxdp's dispatcher where the kernel lets it load, else alone. The tests run where it does not;
+ * start, another program beside ours, kill -9, take-over and end by the dispatcher were seen on
+ * Debian 12's own kernel (6.1). */
 #include "io/xdp/steer_attach.h"
 
+#include "base/log.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 #include <errno.h>
+#include <linux/if_link.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -111,7 +120,8 @@ static void fault_of_attach(const struct steer *steer, int failed, struct fault 
     if (failed == -EPERM || failed == -EACCES)
         hint = "it needs root, or CAP_NET_ADMIN and CAP_BPF";
     else if (failed == -EBUSY || failed == -EEXIST)
-        hint = "another XDP program has it: ip -d link shows which";
+        hint = "another XDP program has it, or one of ours that was left by kill -9 and that only "
+               "CAP_SYS_ADMIN may take off: ip -d link shows which";
     else if (failed == -EINVAL || failed == -EOPNOTSUPP || failed == -ERANGE)
         hint = "the driver refuses: try a smaller MTU, LRO off (ethtool -K), fewer channels";
     fault_set(fault, "interface %s: the XDP program cannot be attached: %s; %s",
@@ -142,4 +152,21 @@ bool steer_attach(struct steer *steer, struct fault *fault)
         xdp_program__close(steer->program);
     steer->program = NULL;
     return false;
+}
+
+void steer_detach(struct steer *steer)
+{
+    int ifindex = (int)if_nametoindex(steer->view.interface);
+    const struct bpf_xdp_attach_opts ours = { .sz = sizeof ours, .old_prog_fd = steer->program_fd };
+    int failed =
+        ifindex != 0 ? xdp_program__detach(steer->program, ifindex, XDP_MODE_UNSPEC, 0) : 0;
+    /* The library asks the kernel what is there, by number, for which it wants CAP_SYS_ADMIN. */
+    if (failed != 0)
+        failed = bpf_xdp_detach(ifindex, XDP_FLAGS_REPLACE, &ours);
+    if (failed != 0)
+        log_warning("xdp",
+                    "%s: the XDP program cannot be taken off: %s; ip link set dev %s xdp off",
+                    steer->view.interface, strerror(-failed), steer->view.interface);
+    xdp_program__close(steer->program);
+    steer->program = NULL;
 }

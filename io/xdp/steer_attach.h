@@ -7,4 +7,7 @@
 /* Loads the object and attaches it in place of an engine's that was killed. False with a fault. */
 MUST_CHECK bool steer_attach(struct steer *steer, struct fault *fault);
 
+/* Takes it off again, if the interface is still there. */
+void steer_detach(struct steer *steer);
+
 #endif

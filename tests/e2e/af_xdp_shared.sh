@@ -127,6 +127,9 @@ rig_engine_stop KILL
 is_equal "the program stays" "$(attached)" 1
 is_equal "status knows that the engine is gone" "$(status .engine_alive)" false
 talks 1000000 "after kill -9"
+apart() { setpriv --bounding-set=-sys_admin env XDG_RUNTIME_DIR="$RIG_DIR/other" "$RIG_STARLING" run --config "$RIG_DIR/other.yaml"; }
+says "who may not take over" 1 "only CAP_SYS_ADMIN may take off" apart
+is_equal "programs on the interface" "$(attached)" 1
 rig_engine_start || fail "no take-over"
 is_equal "the engine is back" "$(status .engine_alive)" true
 is_equal "programs on the interface" "$(attached)" 1
@@ -159,8 +162,9 @@ rig_engine_stop KILL # its pins stay
 says "status" 0 "gone, and its program, too" xdp status
 ip link add star$$c type veth peer name star$$d && ip link set star$$c up || fail "no other interface"
 sed -i "s|xsk,iface=.*|xsk,iface=star$$c|" "$RIG_DIR/other.yaml"
-XDG_RUNTIME_DIR="$RIG_DIR/other" "$RIG_STARLING" run --config "$RIG_DIR/other.yaml" 2>"$RIG_DIR/other.log" &
+setpriv --bounding-set=-sys_admin env XDG_RUNTIME_DIR="$RIG_DIR/other" "$RIG_STARLING" run --config "$RIG_DIR/other.yaml" 2>"$RIG_DIR/other.log" &
 other=$!
 rig_until 20 "an engine starts elsewhere" grep -q "ready:" "$RIG_DIR/other.log" || fail "$(tail -n 3 "$RIG_DIR/other.log")"
 rig_end TERM $other
+is_equal "programs on the other interface" "$(ip -d link show star$$c | grep -c 'prog/xdp')" 0
 is_equal "what the engine on the other interface leaves of both" "$(ls -A /sys/fs/bpf/starling 2>/dev/null)" ""

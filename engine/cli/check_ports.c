@@ -22,33 +22,6 @@ static bool is_pci(const char *device)
     return rte_pci_addr_parse(device, &addr) == 0;
 }
 
-/* Our AF_XDP port: it has a socket for each of its edges, and the interface should have as many
- * queues. */
-static void check_interface(struct findings *findings, const char *subject,
-                            const struct config_port *port, const char *interface)
-{
-    uint32_t queues = xsk_queue_count(interface);
-    if (queues == 0) {
-        finding_add(findings, FINDING_ERROR, subject, "the engine would not start",
-                    "no interface %s here", interface);
-        finding_fix(findings, "ip -br link");
-    } else if (queues < port->edge_count) {
-        finding_add(findings, FINDING_ERROR, subject, "the engine would not start",
-                    "%s has %u rx queues, %u edges poll it", interface, queues, port->edge_count);
-        finding_fix(findings, "ethtool -L %s combined %u, or fewer in ports[].edges", interface,
-                    port->edge_count);
-    } else if (queues > port->edge_count) {
-        finding_add(findings, FINDING_WARNING, subject,
-                    "what comes on the queues that the engine does not poll is lost",
-                    "%s has %u rx queues, %u of them are polled", interface, queues,
-                    port->edge_count);
-        finding_fix(findings, "ethtool -L %s combined %u (or rx %u), or more in ports[].edges",
-                    interface, port->edge_count, port->edge_count);
-    } else {
-        finding_add(findings, FINDING_FINE, subject, "", "%s", port->device);
-    }
-}
-
 static void check_device(struct findings *findings, const char *subject,
                          const struct config_port *port)
 {

@@ -7,6 +7,7 @@
 #include <linux/ethtool.h>
 #include <linux/sockios.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -69,16 +70,59 @@ static void check_hash(struct findings *findings, const char *subject,
     }
 }
 
-/* Frames that the driver puts together are longer than any of ours. */
-static void check_offloads(struct findings *findings, const char *subject, const char *interface)
+static bool is_xdp(const char *device)
+{
+    return strncmp(device, "xsk,", 4) == 0 || strncmp(device, "net_af_xdp", 10) == 0;
+}
+
+/* What the driver does to frames: those that it puts together are longer than any of ours, and a tag
+ * that it takes off no XDP program sees. */
+static void check_offloads(struct findings *findings, const char *subject,
+                           const struct config_port *port, const char *interface)
 {
     struct ethtool_value flags = { .cmd = ETHTOOL_GFLAGS };
-    if (ask(interface, &flags) && (flags.data & ETH_FLAG_LRO) != 0) {
+    if (!ask(interface, &flags))
+        return;
+    if ((flags.data & ETH_FLAG_LRO) != 0) {
         finding_add(findings, FINDING_WARNING, subject,
                     "segments put together do not fit into a frame, and are lost",
                     "%s has large receive offload on", interface);
         finding_fix(findings, "ethtool -K %s lro off", interface);
     }
+    if (port->vlan != 0 && is_xdp(port->device) && (flags.data & ETH_FLAG_RXVLAN) != 0) {
+        finding_add(findings, FINDING_WARNING, subject,
+                    "the XDP program sees no tag, and takes nothing of the VLAN",
+                    "the port has VLAN %u, but %s takes tags off", port->vlan, interface);
+        finding_fix(findings, "ethtool -K %s rxvlan off (of a veth its peer's txvlan, too)",
+                    interface);
+    }
+}
+
+/* Whether the other end of a veth is here and leaves no checksums to be filled in. */
+static bool peer_fills_in(const char *root, const char *interface)
+{
+    struct ethtool_value checksums = { .cmd = ETHTOOL_GTXCSUM };
+    char line[32], peer[IF_NAMESIZE];
+    if (!sysfs_line(line, sizeof line, "%s/sys/class/net/%s/iflink", root, interface) ||
+        if_indextoname((unsigned)strtoul(line, NULL, 10), peer) == NULL ||
+        !sysfs_line(line, sizeof line, "%s/sys/class/net/%s/iflink", root, peer) ||
+        strtoul(line, NULL, 10) != if_nametoindex(interface))
+        return false;
+    return ask(peer, &checksums) && checksums.data == 0;
+}
+
+static void check_veth(struct findings *findings, const char *root, const char *subject,
+                       const char *interface)
+{
+    struct ethtool_drvinfo driver = { .cmd = ETHTOOL_GDRVINFO };
+    if (!ask(interface, &driver) || strcmp(driver.driver, "veth") != 0 ||
+        peer_fills_in(root, interface))
+        return;
+    finding_add(findings, FINDING_WARNING, subject,
+                "what a kernel there sends has no checksums yet, and is refused",
+                "%s is a veth, whose other end is not seen to have transmit offloads off",
+                interface);
+    finding_fix(findings, "at its other end: ethtool -K PEER tx off tso off gso off gro off");
 }
 
 static void check_tx_queues(struct findings *findings, const char *root, const char *subject,
@@ -114,7 +158,9 @@ void check_queues(struct findings *findings, const struct config *config, const 
         if (!sysfs_interface(port->device, interface))
             continue;
         check_tx_queues(findings, root, subject, port, interface);
-        check_offloads(findings, subject, interface);
+        check_offloads(findings, subject, port, interface);
+        if (is_xdp(port->device))
+            check_veth(findings, root, subject, interface);
         if (port->edge_count > 1)
             check_hash(findings, subject, port, interface);
     }

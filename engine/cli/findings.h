@@ -37,6 +37,9 @@ void check_cores(struct findings *findings, const struct config *config, const c
 void check_queues(struct findings *findings, const struct config *config, const char *root);
 /* check_files.c: directories and files with secrets. */
 void check_files(struct findings *findings, const struct config *config);
+/* check_interface.c: of an AF_XDP port of ours. */
+void check_interface(struct findings *findings, const char *subject, const struct config_port *port,
+                     const char *interface);
 /* check_ports.c: ports, addresses, the API's port. */
 void check_ports(struct findings *findings, const struct config *config);
 

@@ -61,9 +61,13 @@ routes:
 api: {{port: {self.port}, clients: [{{name: c0, token_file: {self.at}/token}}]}}
 {more}""")
 
+    within = []
+
     def check(self):
-        code, out, err = run("check", "--json", "--config", str(self.at / "starling.yaml"),
-                             *self.root)
+        done = subprocess.run([*self.within, STARLING, "check", "--json", "--config",
+                               str(self.at / "starling.yaml"), *self.root],
+                              capture_output=True, text=True, timeout=120)
+        code, out, err = done.returncode, done.stdout, done.stderr
         self.assertEqual(err, "")
         found = json.loads(out)
         self.assertEqual(code, 1 if found["errors"] else 0)
@@ -243,6 +247,59 @@ class Check(Place):
         self.assertEqual(self.found("queues of port p0", "1 tx queues, 2 edges"), "error")
         self.configure(device="net_af_xdp0,iface=lo", edges="[0, 1]", more=two)
         self.assertEqual(self.found("queues of port p0", "its driver has one queue", "xsk,iface="), "error")
+
+    def veth(self, *more):
+        """From now on the check runs in a network namespace with a veth pair, near and far."""
+        commands = ["mount -t sysfs sysfs /sys", "ip link add near type veth peer name far",
+                    "ip link set near up", "ip link set far up", *more, 'exec "$@"']
+        self.within = ["unshare", "-nm", "sh", "-ec", "\n".join(commands), "sh"]
+        self.configure(device="xsk,iface=near")
+        probe = subprocess.run([*self.within, "true"], capture_output=True, check=False)
+        if probe.returncode != 0:
+            self.skipTest("cannot make a veth pair in a namespace")
+
+    def of_port(self):
+        return [f["what"] for f in self.check() if f["subject"] in ("port p0", "queues of port p0")]
+
+    @unittest.skipIf(os.geteuid() != 0, "needs root")
+    def test_a_veth_whose_peer_leaves_checksums_to_nobody(self):
+        self.veth()
+        self.assertEqual(self.found("queues of port p0", "near is a veth", "ethtool -K PEER tx off"),
+                         "warning")
+        self.veth("ethtool -K far tx off >/dev/null")
+        self.assertEqual(self.of_port(), [])
+
+    @unittest.skipIf(os.geteuid() != 0, "needs root")
+    def test_tags_that_are_taken_off_before_xdp(self):
+        quiet = "ethtool -K far tx off >/dev/null"
+        self.veth(quiet)
+        self.configure(device="xsk,iface=near", address="198.18.77.2/24, vlan: 7")
+        self.assertEqual(self.found("queues of port p0", "VLAN 7", "ethtool -K near rxvlan off"),
+                         "warning")
+        self.veth(quiet, "ethtool -K near rxvlan off >/dev/null")
+        self.configure(device="xsk,iface=near", address="198.18.77.2/24, vlan: 7")
+        self.assertEqual(self.of_port(), [])
+
+    @unittest.skipIf(os.geteuid() != 0, "needs root")
+    def test_an_interface_that_is_down_or_short(self):
+        self.veth("ip link set near down")
+        self.assertEqual(self.found("port p0", "near is down", "ip link set dev near up"), "warning")
+        self.veth("ip link set near mtu 1400")
+        self.assertEqual(self.found("port p0", "MTU of 1400", "mtu 1500, or ports[].mtu: 1400"),
+                         "warning")
+
+    def test_an_interface_that_is_not_ethernet(self):
+        self.configure(device="xsk,iface=lo")
+        self.assertEqual(self.found("port p0", "lo is not Ethernet", "ip -br link"), "error")
+
+    @unittest.skipIf(os.geteuid() != 0, "needs root")
+    def test_rights_that_af_xdp_needs(self):
+        self.veth("ethtool -K far tx off >/dev/null")
+        for right in ("net_admin", "net_raw"):
+            self.within[-2] = self.within[-2].replace('exec "$@"', "") + \
+                f'exec setpriv --bounding-set=-{right} "$@"'
+            self.assertEqual(self.found("port p0", "CAP_NET_ADMIN, CAP_NET_RAW and CAP_BPF"), "error")
+            self.veth("ethtool -K far tx off >/dev/null")
 
     def test_broken_configuration_is_one_finding_and_the_machine_is_checked_all_the_same(self):
         self.configure(more="colour: red")

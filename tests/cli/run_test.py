@@ -5,6 +5,7 @@ import os
 import pathlib
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -117,6 +118,29 @@ jobs: {{waiting_max: 1000}}
             self.stop()
             self.engine.stderr.close()
             self.engine = None
+
+    def test_ring_and_pcap_devices_are_ports_by_their_configuration(self):
+        """What a file holds is received, what the engine says to it goes into another."""
+        seen, said = self.at / "in.pcap", self.at / "out.pcap"
+        theirs, ours = b"\x02\0\0\0\0\x09", bytes([198, 18, 77, 2])
+        arp = b"\0\1\x08\0\6\4"
+        asks = (b"\xff" * 6 + theirs + b"\x08\6" + arp + b"\0\1" + theirs + bytes([198, 18, 77, 9]) +
+                bytes(6) + ours)
+        seen.write_bytes(struct.pack("=IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1) +
+                         struct.pack("=IIII", 1, 0, len(asks), len(asks)) + asks)
+        sound = self.config.read_text()
+        for device in ("net_ring0", f"net_pcap0,rx_pcap={seen},tx_pcap={said}"):
+            self.config.write_text(sound.replace("device: net_null0", f'device: "{device}"'))
+            self.start()
+            metrics = self.ask("GET", "/metrics")[1]
+            self.assertIn('starling_net_total{port="p0",edge="0",layer="port",event="rx_frames"}', metrics)
+            self.stop()
+            self.engine.stderr.close()
+            self.engine = None
+        answer = arp + b"\0\2"
+        self.assertIn(answer, said.read_bytes())
+        at = said.read_bytes().index(answer) + len(answer)
+        self.assertEqual(said.read_bytes()[at + 6:at + 20], ours + theirs + bytes([198, 18, 77, 9]))
 
     def test_what_keeps_it_from_starting_is_said(self):
         with socket.socket() as other:

@@ -5,6 +5,9 @@
 #include "io/frame_ring.h"
 
 #include <rte_malloc.h>
+#include <rte_prefetch.h>
+
+#define PREFETCH_AHEAD 4u
 
 struct resteer_counters {
 #define RESTEER_COUNTER(name) struct counter name;
@@ -90,9 +93,12 @@ static uint32_t resteer_rx(struct port *port, struct rte_mbuf **frames, uint32_t
     struct rte_mbuf *burst[FRAME_BURST];
     uint32_t room = cap - kept < FRAME_BURST ? cap - kept : FRAME_BURST;
     uint32_t count = port_rx(port->under, burst, room);
-    for (uint32_t i = 0; i < count; i++)
+    for (uint32_t i = 0; i < count; i++) {
+        if (i + PREFETCH_AHEAD < count)
+            rte_prefetch0(rte_pktmbuf_mtod(burst[i + PREFETCH_AHEAD], void *));
         if (keep(resteer, burst[i]))
             frames[kept++] = burst[i];
+    }
     return kept;
 }
 

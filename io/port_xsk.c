@@ -69,8 +69,9 @@ static void reap(struct port_xsk *xsk)
     } while (count == XSK_BATCH);
 }
 
-/* Has the kernel send what is in the ring: it takes a few dozen frames a call. What it leaves is
- * asked for again by the next call of step or tx. */
+/* Has the kernel send what is in the ring: it takes a few dozen frames a call, and fewer, without a
+ * word, when the completion ring has no room. What it leaves is asked for again by the next call of
+ * step or tx: nothing else would send it. */
 static void kick(struct port_xsk *xsk)
 {
     xsk->is_tx_waiting = false;
@@ -80,15 +81,16 @@ static void kick(struct port_xsk *xsk)
     do {
         room = more;
         counter_add(&xsk->counters.wakeups, 1);
-        if (sendto(xsk->fd, NULL, 0, MSG_DONTWAIT, NULL, 0) >= 0)
-            return;
-        if (errno != EAGAIN && errno != EBUSY && errno != ENOBUFS && errno != EINTR)
+        if (sendto(xsk->fd, NULL, 0, MSG_DONTWAIT, NULL, 0) < 0 && errno != EAGAIN &&
+            errno != EBUSY && errno != ENOBUFS && errno != EINTR)
             return; /* the interface is down: frames stay in the ring until it is full */
-        reap(xsk);
         more = xsk_prod_nb_free(&xsk->tx, xsk->ring_len);
+        if (more == xsk->ring_len)
+            return;
+        reap(xsk);
     } while (more > room);
     counter_add(&xsk->counters.tx_again, 1);
-    xsk->is_tx_waiting = more < xsk->ring_len;
+    xsk->is_tx_waiting = true;
 }
 
 /* Whether an empty ring is a reason to enter the kernel: the driver asks for it, or polls on this

@@ -8,7 +8,7 @@
 
 #include "base/err.h"
 #include "base/fault.h"
-#include "io/net/ip.h"
+#include "io/net/net.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -52,6 +52,13 @@ struct config_impair {
     struct config_weather rx, tx; /* what a port receives, what it sends */
 };
 
+/* Of a port's TCP connections (io/net/net.h). Zero is none for the last two. */
+struct config_tcp {
+    enum tcp_congestion congestion;
+    uint32_t connect_ms, give_up_ms;
+    uint32_t keep_alive_ms, idle_ms;
+};
+
 /* One poll-mode port with its addresses. */
 struct config_port {
     char *name;   /* ours, for metrics */
@@ -67,6 +74,7 @@ struct config_port {
     uint16_t vlan; /* 0: untagged */
     uint16_t mtu;
     uint32_t source_rate, source_burst; /* AF_XDP of our own: packets of one source; 0: no limit */
+    struct config_tcp tcp;
     struct config_impair impair;
 };
 

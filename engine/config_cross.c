@@ -195,6 +195,26 @@ static enum err check_accounts(const struct config *config, const struct config_
     return ERR_OK;
 }
 
+/* What keeps a bind's connection busy is its enquire_link. */
+static enum err check_idle(const struct config *config, const struct config_where *where,
+                           struct fault *fault)
+{
+    char path[PATH_CAP];
+    for (uint32_t i = 0; i < config->account_count; i++) {
+        const struct config_port *port = config_account_port(config, i);
+        if (port->tcp.idle_ms == 0 || port->tcp.idle_ms > config->accounts[i].enquire_ms)
+            continue;
+        snprintf(path, sizeof path, "ports[%u].tcp.idle", (unsigned)(port - config->ports));
+        fault_set(fault,
+                  "%s:%u: %s: %u ms would reset every quiet bind of account %s before its "
+                  "enquire_link; accepted: 0s, or more than its enquire_interval, %u ms",
+                  where->path, config_line(where, path), path, port->tcp.idle_ms,
+                  config->accounts[i].name, config->accounts[i].enquire_ms);
+        return ERR_MALFORMED;
+    }
+    return ERR_OK;
+}
+
 /* A short message that outlives its job would let a card run what was given up. */
 static enum err check_times(const struct config *config, const struct config_where *where,
                             struct fault *fault)
@@ -221,6 +241,8 @@ enum err config_cross_check(const struct config *config, const struct config_whe
         err = check_accounts(config, where, fault);
     if (err == ERR_OK)
         err = config_net_check(config, where, fault);
+    if (err == ERR_OK)
+        err = check_idle(config, where, fault);
     if (err == ERR_OK)
         err = check_times(config, where, fault);
     return err;

@@ -14,7 +14,10 @@ static const char *const id_formats[] = { [ID_LEARN] = "learn",
                                           [ID_DECIMAL_TO_HEX] = "decimal-to-hex",
                                           NULL };
 
+static const char *const congestions[] = { [TCP_CUBIC] = "cubic", [TCP_NEWRENO] = "newreno", NULL };
+
 #define DAY_S 86400u
+#define DAY_MS (1000u * DAY_S)
 
 /* clang-format off */
 static const struct setting root[] = {
@@ -71,6 +74,19 @@ static const struct setting ports[] = {
       .help = "Our AF_XDP port: packets a second one source may send us, peers aside; 0: no limit." },
     { "source_burst", SETTING_UINT, AT(config_port, source_burst), 1, 1000000, "2000",
       .help = "How many of them at once." },
+};
+
+static const struct setting tcp[] = {
+    { "congestion", SETTING_CHOICE, AT(config_tcp, congestion), .choices = congestions, .initial = "cubic",
+      .help = "How a connection finds its rate: cubic (RFC 9438), or newreno (RFC 5681), which is slower on long paths." },
+    { "connect_timeout", SETTING_MILLIS, AT(config_tcp, connect_ms), 100, 600000, "30s",
+      .help = "How long a connection may be half-open." },
+    { "give_up", SETTING_MILLIS, AT(config_tcp, give_up_ms), 1000, DAY_MS, "2m",
+      .help = "How long octets are sent again, unacknowledged, before the connection counts as lost." },
+    { "keep_alive", SETTING_MILLIS, AT(config_tcp, keep_alive_ms), 0, DAY_MS, "0s",
+      .help = "Silence after which the peer is probed, five times at most; 0s: never. SMPP's enquire_link does the same." },
+    { "idle", SETTING_MILLIS, AT(config_tcp, idle_ms), 0, DAY_MS, "0s",
+      .help = "Without an octet either way for so long a connection is reset; 0s: never." },
 };
 
 static const struct setting weather[] = {
@@ -205,6 +221,8 @@ const struct section config_sections[SECTION_COUNT] = {
                          .help = "What the data path takes at start." },
     [SECTION_PORTS] = { "ports", SECTION_ROOT, LIST(config, ports, port_count, CONFIG_PORTS_MAX), .least = 1, ROWS(ports),
                         .help = "Poll-mode ports with their addresses." },
+    [SECTION_TCP] = { "tcp", SECTION_PORTS, .offset = offsetof(struct config_port, tcp), ROWS(tcp),
+                      .help = "Of the port's connections; rarely needed." },
     [SECTION_IMPAIR] = { "impair", SECTION_PORTS, .offset = offsetof(struct config_port, impair),
                          .help = "A rehearsal of a bad network; leave it out in production." },
     [SECTION_IMPAIR_RX] = { "rx", SECTION_IMPAIR, .offset = offsetof(struct config_impair, rx), ROWS(weather),

@@ -287,6 +287,11 @@ static enum err nets_create(struct topology *topology, uint32_t p,
         .seed = { options->seed + p, ~options->seed },
         .numa_node = SOCKET_ID_ANY,
         .edge_count = config->edge_count,
+        .congestion = (uint8_t)config->tcp.congestion,
+        .connect_ms = config->tcp.connect_ms,
+        .give_up_ms = config->tcp.give_up_ms,
+        .keep_alive_ms = config->tcp.keep_alive_ms,
+        .idle_ms = config->tcp.idle_ms,
         .fin_wait_ms = 5000, /* an SMSC that does not close must not delay the next bind */
     };
     for (uint32_t q = 0; q < config->edge_count; q++) {

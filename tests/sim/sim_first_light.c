@@ -1,5 +1,6 @@
 /* One job, one device: it leaves as a secured SMS and its verified answer comes back, over a clean
  * link. */
+#include "io/net/net_state.h"
 #include "tests/sim/story.h"
 
 #include <stdio.h>
@@ -101,9 +102,27 @@ static void an_answer_is_acknowledged_once_it_is_durable(void **state)
     world_destroy(world);
 }
 
+static void connections_are_as_the_settings_say(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 2; seed++) {
+        struct world_options options = world_options_default(seed, 1);
+        struct world *world = world_create(&options);
+        const struct net_config *net = &world->topology->edges[0]->ports[0].net->config;
+        const struct config_tcp *tcp = &world->config.ports[0].tcp;
+        assert_int_equal(net->congestion, tcp->congestion);
+        assert_int_equal(net->connect_ms, tcp->connect_ms);
+        assert_int_equal(net->give_up_ms, tcp->give_up_ms);
+        assert_int_equal(net->keep_alive_ms, tcp->keep_alive_ms);
+        assert_int_equal(net->idle_ms, tcp->idle_ms);
+        world_destroy(world);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(connections_are_as_the_settings_say),
         cmocka_unit_test(one_job_comes_back_executed),
         cmocka_unit_test(a_job_shows_its_attempts_whoever_answers_first),
         cmocka_unit_test(transport_key_lies_in_secret_memory),

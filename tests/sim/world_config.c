@@ -60,9 +60,15 @@ static void routes_make(struct world *world)
     config->routes[config->route_count++] = (struct config_route){ .prefix = all, .account = one };
 }
 
-/* A port for each edge, or one that they share. */
+/* A port for each edge, or one that they share. Connections by either congestion control. */
 static void ports_make(struct world *world)
 {
+    const struct config_tcp tcp = { .congestion =
+                                        world->options.seed % 2 == 0 ? TCP_CUBIC : TCP_NEWRENO,
+                                    .connect_ms = 20000,
+                                    .give_up_ms = 90000,
+                                    .keep_alive_ms = 3600000,
+                                    .idle_ms = 7200000 };
     static char device[] = "memory";
     struct config *config = &world->config;
     for (uint32_t p = 0; p < world->link_count; p++)
@@ -71,6 +77,7 @@ static void ports_make(struct world *world)
                                                  .address = NEAR_ADDR,
                                                  .prefix_len = 24,
                                                  .mtu = 1500,
+                                                 .tcp = tcp,
                                                  .edges = { p },
                                                  .edge_count = 1 };
     for (uint32_t e = 0; e < config->cores.edge_count && world->options.shared_port; e++) {

@@ -196,6 +196,34 @@ static void each_way_has_its_weather_and_none_by_default(void **state)
     config_free(config);
 }
 
+static void connections_are_as_the_port_says(void **state)
+{
+    (void)state;
+    struct config *config = NULL;
+    struct fault fault = { "" };
+    assert_int_equal(load(SOUND, &config, &fault), ERR_OK);
+    const struct config_tcp *tcp = &config->ports[0].tcp;
+    assert_int_equal(tcp->congestion, TCP_CUBIC);
+    assert_int_equal(tcp->connect_ms, 30000);
+    assert_int_equal(tcp->give_up_ms, 120000);
+    assert_int_equal(tcp->keep_alive_ms, 0);
+    assert_int_equal(tcp->idle_ms, 0);
+    config_free(config);
+    enum err err = load("ports:\n- {name: p0, device: d, address: 10.0.0.2/24,\n"
+                        "   tcp: {congestion: newreno, connect_timeout: 5s, give_up: 40s,"
+                        " keep_alive: 1m, idle: 10m}}\n" SOUND_ACCOUNT SOUND_ROUTE,
+                        &config, &fault);
+    assert_string_equal(fault.text, "");
+    check_err("tcp", err, ERR_OK);
+    tcp = &config->ports[0].tcp;
+    assert_int_equal(tcp->congestion, TCP_NEWRENO);
+    assert_int_equal(tcp->connect_ms, 5000);
+    assert_int_equal(tcp->give_up_ms, 40000);
+    assert_int_equal(tcp->keep_alive_ms, 60000);
+    assert_int_equal(tcp->idle_ms, 600000);
+    config_free(config);
+}
+
 static void least_file_takes_defaults(void **state)
 {
     (void)state;
@@ -344,6 +372,17 @@ static const struct {
       "5: accounts[0].edge: 1 does not poll port p0; accepted: auto, or one of its edges" },
     { "account on no edge", SOUND_PORT "accounts:\n- {name: a0, port: p0, edge: all}\n",
       "4: accounts[0].edge: \"all\" is not acceptable; accepted: auto, or a number from 0 to 15" },
+    { "congestion control nobody knows",
+      "ports:\n- {name: p0, device: d, address: 10.0.0.2/24,\n   tcp: {congestion: bbr}}\n",
+      "3: ports[0].tcp.congestion: \"bbr\" is not acceptable; accepted: one of: cubic, newreno" },
+    { "giving up at once",
+      "ports:\n- {name: p0, device: d, address: 10.0.0.2/24,\n   tcp: {give_up: 10ms}}\n",
+      "3: ports[0].tcp.give_up: \"10ms\" is not acceptable; accepted: a duration from 1s to 1d" },
+    { "idle sooner than enquire_link",
+      "ports:\n- {name: p0, device: d, address: 10.0.0.2/24,\n   tcp: {idle: 30s}}\n" SOUND_ACCOUNT
+          SOUND_ROUTE,
+      "3: ports[0].tcp.idle: 30000 ms would reset every quiet bind of account a0 before its "
+      "enquire_link; accepted: 0s, or more than its enquire_interval, 30000 ms" },
     { "impairment of more than all frames",
       "ports:\n- {name: p0, device: d, address: 10.0.0.2/24,\n   impair: {tx: {drop: 1000001}}}\n",
       "3: ports[0].impair.tx.drop: \"1000001\" is not acceptable" },
@@ -503,6 +542,7 @@ int main(void)
         cmocka_unit_test(accounts_take_their_ports_edges_in_turn),
         cmocka_unit_test(peers_are_addresses_or_prefixes),
         cmocka_unit_test(each_way_has_its_weather_and_none_by_default),
+        cmocka_unit_test(connections_are_as_the_port_says),
         cmocka_unit_test(least_file_takes_defaults),
         cmocka_unit_test(bad_files_are_refused_with_line_setting_and_accepted_values),
         cmocka_unit_test(addresses_that_work_are_taken),

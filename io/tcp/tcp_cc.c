@@ -28,6 +28,7 @@ static bool cubic(const struct tcp_conn *conn)
 
 void tcp_cc_grow(struct tcp_conn *conn, uint32_t len, uint64_t now_ns)
 {
+    tcp_cubic_clock(&conn->cubic, (uint32_t)(now_ns / TCP_NS_PER_MS), conn->cwnd_limited);
     if (!conn->cwnd_limited)
         return;
     uint32_t mss = conn->mss;
@@ -51,6 +52,15 @@ void tcp_cc_lost(struct tcp_conn *conn)
         tcp_cubic_lost(&conn->cubic, conn->cwnd, conn->loss == TCP_LOSS_RTO);
     }
     conn->ssthresh = max_u32(kept, 2u * conn->mss);
+}
+
+/* RFC 4015 §3 step 7: no burst, what was taken is reached again in slow start. RFC 9438 §4.9. */
+void tcp_cc_undo(struct tcp_conn *conn, uint32_t ssthresh, uint32_t len)
+{
+    uint32_t flight = conn->snd_max - conn->snd_una;
+    conn->ssthresh = max_u32(conn->ssthresh, ssthresh);
+    conn->cwnd = max_u32(conn->cwnd, flight + min_u32(len, tcp_cc_initial(conn)));
+    tcp_cubic_undo(&conn->cubic);
 }
 
 void tcp_cc_idle(struct tcp_conn *conn, uint64_t now_ns)

@@ -73,10 +73,13 @@ struct tcp_conn {
     bool ts_ok : 1;       /* and timestamps (RFC 7323 §3.2) */
     bool dsack_due : 1;   /* dsack is to be told in the next ACK (RFC 2883) */
     bool rescued : 1;     /* this recovery's rescue retransmission is out (RFC 6675 §4) */
-    bool eifel : 1;       /* the next ACK tells whether the time-out was spurious (RFC 3522) */
+    bool eifel : 1;       /* the next ACK tells whether what was sent again was late (RFC 3522) */
+    bool undo : 1;        /* so may DSACKs: what the last fast recovery took may be given back */
     bool tail_probe : 1;  /* a tail-loss probe, at the next flush (RFC 8985 §7) */
     bool tail_sent : 1;   /* one is out, up to tail_end */
     bool tail_again : 1;  /* and sent nothing that was not sent before */
+
+    uint16_t resent; /* segments it sent again that no DSACK has told of */
 
     /* Sending (RFC 9293 §3.3.1). snd_max is the highest ever sent, snd_nxt falls back on an RTO. */
     uint32_t iss;
@@ -113,7 +116,11 @@ struct tcp_conn {
     uint32_t recover;  /* recovery ends when this is acknowledged */
     uint32_t lost_end; /* in fast recovery: what is before it and not marked is lost, */
     uint32_t sent_end; /* and what is before this was sent again (HighRxt of RFC 6675) */
-    uint32_t tail_end;
+    uint32_t undo_ssthresh;
+    union {
+        uint32_t tail_end;
+        uint32_t resent_ts; /* in fast recovery: of the first segment sent again */
+    };
     union {
         struct { /* in fast recovery: proportional rate reduction (RFC 6937) */
             uint32_t delivered;
@@ -240,6 +247,8 @@ uint32_t tcp_cc_initial(const struct tcp_conn *conn);
 void tcp_cc_grow(struct tcp_conn *conn, uint32_t len, uint64_t now_ns);
 /* Something was lost: sets ssthresh. */
 void tcp_cc_lost(struct tcp_conn *conn);
+/* Nothing was: `len` octets have just been acknowledged. */
+void tcp_cc_undo(struct tcp_conn *conn, uint32_t ssthresh, uint32_t len);
 void tcp_cc_idle(struct tcp_conn *conn, uint64_t now_ns);
 
 /* tcp_recovery.c: what is lost and to be sent again. */
@@ -261,6 +270,16 @@ uint32_t tcp_recovery_pipe(const struct tcp_conn *conn);
  * (NextSeg of RFC 6675, rules 1, 3 and 4; rule 2 is new data). */
 bool tcp_recovery_lost(const struct tcp_conn *conn, uint32_t *seq, uint32_t *len);
 bool tcp_recovery_spare(struct tcp_conn *conn, uint32_t *seq, uint32_t *len);
+
+/* tcp_undo.c: fast recoveries that were for nothing. */
+void tcp_undo_begin(struct tcp_conn *conn);
+/* A segment was sent again in fast recovery. */
+void tcp_undo_resent(struct tcp_conn *conn, uint64_t now_ns);
+/* `len` new octets were acknowledged; what was sent again was told to have come twice; all up to
+ * `recover` was acknowledged. True when the recovery is taken back. */
+bool tcp_undo_by_echo(struct tcp_conn *conn, const struct tcp_header *header, uint32_t len);
+void tcp_undo_by_dsack(struct tcp_conn *conn, const struct tcp_sack *sack);
+bool tcp_undo_at_end(struct tcp_conn *conn, uint32_t len);
 
 /* tcp_options.c: what the sides agree upon, timestamps, SACK. */
 void tcp_options_take(struct tcp_conn *conn, const struct tcp_header *syn, uint64_t now_ns);

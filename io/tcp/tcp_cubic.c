@@ -32,6 +32,22 @@ void tcp_cubic_lost(struct tcp_cubic *cubic, uint32_t cwnd, bool timeout)
         cubic->w_max = 0; /* K is 0 and w_max what congestion avoidance begins with */
 }
 
+/* As far as it is still known: the curve begins anew where the window had been. */
+void tcp_cubic_undo(struct tcp_cubic *cubic)
+{
+    if (cubic->w_max < cubic->cwnd_prior)
+        cubic->w_max = cubic->cwnd_prior;
+    cubic->in_epoch = false;
+}
+
+void tcp_cubic_clock(struct tcp_cubic *cubic, uint32_t now_ms, bool limited)
+{
+    uint16_t passed_ms = (uint16_t)(now_ms - cubic->clock_ms);
+    cubic->clock_ms = (uint16_t)now_ms;
+    if (!limited)
+        cubic->epoch_ms += passed_ms;
+}
+
 static void epoch_begin(struct tcp_cubic *cubic, uint32_t cwnd, uint32_t mss, uint32_t now_ms)
 {
     cubic->in_epoch = true;

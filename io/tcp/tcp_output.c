@@ -252,6 +252,7 @@ static void lost_resend(struct tcp_conn *conn, uint32_t *pipe, uint64_t now_ns)
     while (tcp_recovery_lost(conn, &seq, &len) && *pipe + len <= conn->cwnd &&
            resend(conn, seq, len, now_ns)) {
         net_count(conn->net, NET_TCP_FAST_RETRANSMITS);
+        tcp_undo_resent(conn, now_ns);
         conn->sent_end = seq + len;
         *pipe += len;
     }
@@ -264,6 +265,7 @@ static void spare_resend(struct tcp_conn *conn, uint32_t pipe, uint64_t now_ns)
     if (pipe + conn->mss > conn->cwnd || !tcp_recovery_spare(conn, &seq, &len))
         return;
     net_count(conn->net, NET_TCP_FAST_RETRANSMITS);
+    tcp_undo_resent(conn, now_ns);
     if (resend(conn, seq, len, now_ns) && !conn->rescued)
         conn->sent_end = seq + len;
 }

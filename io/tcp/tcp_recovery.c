@@ -38,6 +38,7 @@ uint32_t tcp_recovery_sacks(struct tcp_conn *conn, const struct tcp_header *head
         if (i == 0 && tells_duplicate(header)) {
             net_count(net, NET_TCP_DSACKS);
             *dsack = true;
+            tcp_undo_by_dsack(conn, &sack);
             continue;
         }
         sack.left = seq_max(sack.left, header->ack);
@@ -106,6 +107,7 @@ static void reduce(struct tcp_conn *conn, uint32_t delivered, bool progress)
 static void fast_begin(struct tcp_conn *conn, uint32_t delivered)
 {
     uint32_t una = conn->snd_una;
+    tcp_undo_begin(conn);
     tcp_cc_lost(conn);
     conn->prr.delivered = 0;
     conn->prr.out = 0;
@@ -129,10 +131,11 @@ static void loss_end(struct tcp_conn *conn)
 }
 
 /* Everything up to `recover` arrived. No burst: what the window leaves is taken in slow start. */
-static void fast_end(struct tcp_conn *conn)
+static void fast_end(struct tcp_conn *conn, uint32_t len)
 {
     loss_end(conn);
-    conn->cwnd = min_u32(conn->ssthresh, tcp_recovery_pipe(conn) + tcp_cc_initial(conn));
+    if (!tcp_undo_at_end(conn, len))
+        conn->cwnd = min_u32(conn->ssthresh, tcp_recovery_pipe(conn) + tcp_cc_initial(conn));
 }
 
 /* Without SACK: `len` octets are acknowledged, the first segment of them by what was sent again,
@@ -145,11 +148,16 @@ static uint32_t dup_acks_settle(struct tcp_conn *conn, uint32_t len)
     return len - min_u32(len, earlier * conn->mss);
 }
 
-static void fast_advance(struct tcp_conn *conn, uint32_t len, uint32_t delivered)
+static void fast_advance(struct tcp_conn *conn, const struct tcp_header *header, uint32_t len,
+                         uint32_t delivered)
 {
     uint32_t una = conn->snd_una;
+    if (tcp_undo_by_echo(conn, header, len)) {
+        loss_end(conn);
+        return;
+    }
     if (seq_le(conn->recover, una)) {
-        fast_end(conn);
+        fast_end(conn, len);
         return;
     }
     uint32_t was = conn->lost_end;
@@ -168,10 +176,8 @@ static void fast_advance(struct tcp_conn *conn, uint32_t len, uint32_t delivered
 static void timeout_undo(struct tcp_conn *conn, uint32_t len)
 {
     net_count(conn->net, NET_TCP_RTO_SPURIOUS);
-    uint32_t flight = conn->snd_max - conn->snd_una;
     conn->snd_nxt = conn->snd_max;
-    conn->ssthresh = conn->rto.flight;
-    conn->cwnd = flight + min_u32(len, tcp_cc_initial(conn));
+    tcp_cc_undo(conn, conn->rto.flight, len);
     loss_end(conn);
 }
 
@@ -189,7 +195,7 @@ void tcp_recovery_advance(struct tcp_conn *conn, const struct tcp_header *header
             tcp_cc_grow(conn, len, now_ns);
         return;
     case TCP_LOSS_FAST:
-        fast_advance(conn, len, delivered);
+        fast_advance(conn, header, len, delivered);
         return;
     case TCP_LOSS_RTO:
         if (conn->eifel && header->has_ts && seq_lt(header->ts_echo, conn->rto.ts)) {
@@ -249,6 +255,7 @@ void tcp_recovery_restart(struct tcp_conn *conn)
     conn->recover = conn->snd_max;
     conn->dup_acks = 0;
     conn->eifel = false;
+    conn->undo = false;
     conn->tail_sent = false;
     conn->tail_probe = false;
     conn->rtt_timing = false;

@@ -163,6 +163,7 @@ struct fields {
     struct tcp_header header; /* numbers absolute */
     uint32_t len;
     bool seq, ack, win, te;
+    uint32_t ago;
     uint8_t options[TCP_OPTIONS_MAX];
     size_t options_len;
 };
@@ -229,6 +230,8 @@ static void field_take(struct fields *fields, const char *key, char *value, uint
     } else if (strcmp(key, "te") == 0) {
         fields->te = true;
         header->ts_echo = number(value);
+    } else if (strcmp(key, "ago") == 0) {
+        fields->ago = number(value);
     } else if (strcmp(key, "opt") == 0) {
         options_take(fields, value);
     } else {
@@ -263,7 +266,7 @@ static void segment_in(char *rest)
     if (!fields.win)
         header->window = 8000;
     if (header->has_ts && !fields.te)
-        header->ts_echo = play.ts_seen;
+        header->ts_echo = play.ts_seen - fields.ago;
     header->src_port = header->src_port != 0 ? header->src_port : play.their_port;
     header->dst_port = header->dst_port != 0 ? header->dst_port : play.our_port;
     uint8_t data[2000];

@@ -16,7 +16,7 @@
  *   got N, opened N, peer_closed N, alive, gone, ended ERR      what the application knows by now
  *   count REASON N          tcp.REASON has counted N
  *
- * FIELDs: seq ack win len mss ws ts te (value and echo) sackok=1 sack=L-R[,L-R] opt=HEX (raw) to from (ports). An mss
+ * FIELDs: seq ack win len mss ws ts te (value and echo) ago (echoes that many ms before our last) sackok=1 sack=L-R[,L-R] opt=HEX (raw) to from (ports). An mss
  * expected is that of IPv4: 20 less are expected of IPv6.
  * A value may be n or a, and +N or -N after it. The octet at a place of a stream is a function of the place,
  * and is checked wherever one appears. */

@@ -291,6 +291,36 @@ static void cubic_is_never_slower_than_reno(void **state)
     assert_int_equal(after.w_max, 70 * SEGMENT * 17 / 20);
 }
 
+/* §5.8: 20 s in which the application had nothing to send do not move the window along the curve; were they counted,
+ * it would be 250 segments further. */
+static void cubic_stands_still_while_the_window_is_not_used(void **state)
+{
+    (void)state;
+    struct tcp_cubic cubic = { 0 };
+    tcp_cubic_lost(&cubic, 1000 * SEGMENT, false);
+    uint32_t cwnd = SEGMENT * cubic_run(&cubic, 700 * SEGMENT, 100, 5000, 8000);
+    tcp_cubic_clock(&cubic, 8000, true);
+    struct tcp_cubic steady = cubic, counted = cubic;
+    for (uint32_t ms = 8100; ms <= 28000; ms += 100)
+        tcp_cubic_clock(&cubic, ms, false);
+    uint32_t wanted = cubic_run(&steady, cwnd, 100, 8000, 11000);
+    assert_int_equal(cubic_run(&cubic, cwnd, 100, 28000, 31000), wanted);
+    assert_true(cubic_run(&counted, cwnd, 100, 28000, 31000) > wanted + 250);
+}
+
+/* §4.9: a loss that was none leaves the curve where it was, not convergence's 0.85 of it. */
+static void cubic_takes_a_loss_back(void **state)
+{
+    (void)state;
+    struct tcp_cubic cubic = { 0 };
+    tcp_cubic_lost(&cubic, 100 * SEGMENT, false);
+    tcp_cubic_lost(&cubic, 90 * SEGMENT, false);
+    assert_int_equal(cubic.w_max, 90 * SEGMENT * 17 / 20);
+    tcp_cubic_undo(&cubic);
+    assert_int_equal(cubic.w_max, 90 * SEGMENT);
+    assert_false(cubic.in_epoch);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -301,6 +331,8 @@ int main(void)
         cmocka_unit_test(one_connection_cannot_have_the_whole_pool),
         cmocka_unit_test(cubic_goes_back_to_where_the_loss_was),
         cmocka_unit_test(cubic_is_never_slower_than_reno),
+        cmocka_unit_test(cubic_stands_still_while_the_window_is_not_used),
+        cmocka_unit_test(cubic_takes_a_loss_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

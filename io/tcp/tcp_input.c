@@ -159,6 +159,9 @@ static void in_text(struct tcp_conn *conn, struct tcp_segment *segment, uint64_t
     if (!open) {
         if (segment->seq_len > 0)
             tcp_ack_at_once(conn); /* a FIN or octets again */
+        if (segment->len > 0)
+            net_count(conn->net,
+                      seq_lt(seq, conn->rcv_nxt) ? NET_TCP_DUPLICATE : NET_TCP_UNEXPECTED);
         frame_give(segment->frame);
         return;
     }
@@ -218,7 +221,6 @@ static void in_unacceptable(struct tcp_conn *conn, struct tcp_segment *segment, 
 /* RFC 9293 §3.10.7.4: all states with a peer. */
 static void in_synchronised(struct tcp_conn *conn, struct tcp_segment *segment, uint64_t now_ns)
 {
-    struct net *net = conn->net;
     if (segment_has(segment, TCP_RST)) {
         in_rst(conn, segment, now_ns);
         return;
@@ -231,11 +233,7 @@ static void in_synchronised(struct tcp_conn *conn, struct tcp_segment *segment, 
         in_unacceptable(conn, segment, now_ns);
         return;
     }
-    if (!segment_has(segment, TCP_ACK)) {
-        segment_drop(net, segment, NET_TCP_NO_ACK);
-        return;
-    }
-    conn->heard_ns = now_ns;
+    conn->heard_ns = now_ns; /* from here on each has ACK: flags_sound has seen to it */
     conn->keep_tries = 0;
     if (conn->ts_ok && segment->header.has_ts)
         tcp_ts_take(conn, &segment->header, now_ns);

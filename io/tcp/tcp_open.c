@@ -130,6 +130,14 @@ struct tcp_conn *tcp_cookie_rx(struct net *net, const struct tcp_segment *segmen
     return conn;
 }
 
+/* Octets in a SYN will be sent again. */
+static void syn_give(struct net *net, struct tcp_segment *segment)
+{
+    if (segment->len > 0)
+        net_count(net, NET_TCP_SYN_TEXT);
+    frame_give(segment->frame);
+}
+
 void tcp_open_rx(struct net *net, struct tcp_segment *segment, uint64_t now_ns)
 {
     if (segment_has(segment, TCP_RST)) {
@@ -139,7 +147,7 @@ void tcp_open_rx(struct net *net, struct tcp_segment *segment, uint64_t now_ns)
     if (segment_has(segment, TCP_SYN) && !segment_has(segment, TCP_ACK) &&
         tcp_listener_find(net, segment->header.dst_port) != NULL) {
         syn_accept(net, segment, now_ns);
-        frame_give(segment->frame); /* octets in a SYN will be sent again */
+        syn_give(net, segment);
         return;
     }
     tcp_refuse(net, segment->src, &segment->header, segment->seq_len, now_ns);
@@ -209,7 +217,7 @@ void tcp_syn_sent_rx(struct tcp_conn *conn, struct tcp_segment *segment, uint64_
     conn->rcv_edge = conn->rcv_nxt + tcp_first_window(net); /* our SYN has offered it */
     conn->heard_ns = now_ns;
     tcp_ack_at_once(conn);
-    frame_give(segment->frame); /* octets in a SYN will be sent again */
+    syn_give(net, segment);
     if (segment_has(segment, TCP_ACK)) {
         establish(conn, now_ns);
         return;

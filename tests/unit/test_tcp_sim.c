@@ -8,6 +8,7 @@
 #include "io/port_mem.h"
 #include "io/tcp/tcp.h"
 #include "io/tcp/tcp_check.h"
+#include "io/tcp/tcp_conn.h"
 #include "tests/support/alloc_trap.h"
 #include "tests/support/path.h"
 #include "tests/support/support.h"
@@ -24,6 +25,7 @@
 #define FRAMES_LEFT_MAX 20 /* while there are few */
 #define CHUNK_LEN 4096
 #define PORT 2775
+#define ISN_TICK_NS 4000 /* RFC 6528 */
 #define LIFE_MAX (4 * 3600 * SECOND)
 
 /* ECHO: the server sends what it received and reads only while it can send, so that each window depends on
@@ -43,6 +45,7 @@ struct side {
     struct port *wire; /* the impairment */
     struct port *path; /* over it */
     struct net *net;
+    struct net_config config;
     struct chunk_pool *chunks;
     struct tcp_conn *conn;
     uint32_t goal; /* octets to send */
@@ -121,7 +124,10 @@ static size_t on_received(void *ctx, struct tcp_conn *conn, struct span in)
     }
     if (prng_below(&side->prng, 1000000) < side->stall_ppm) {
         take = prng_below(&side->prng, in.len);
-        side->resume_ns = world->now_ns + 1 + prng_below(&side->prng, 3 * SECOND);
+        if (prng_below(&side->prng, 4) == 0)
+            tcp_resume(conn, world->now_ns);
+        else
+            side->resume_ns = world->now_ns + 1 + prng_below(&side->prng, 3 * SECOND);
     }
     for (size_t i = 0; i < take; i++)
         if (in.bytes[i] != octet_at(sender, side->got + (uint32_t)i))
@@ -236,6 +242,7 @@ static void side_open(struct world *world, uint32_t end, struct port *port, stru
     *(four ? &config.addr4 : &config.addr6) = addr_at(world, end);
     *(four ? &config.prefix4 : &config.prefix6) = four ? 24 : 64;
     side->piece_max = config.send_len_max < CHUNK_LEN ? config.send_len_max : CHUNK_LEN;
+    side->config = config;
     side->net = net_create(side->path, &config, world->now_ns, &fault);
     sim_check(world, side->net != NULL);
     if (world->seed % 2 == 0)
@@ -244,6 +251,27 @@ static void side_open(struct world *world, uint32_t end, struct port *port, stru
     sim_check(world, side->chunks != NULL);
     side->goal = prng_below(prng, 4) == 0 ? 0 : draw(prng, 1, 200000);
     side->stall_ppm = prng_below(prng, 3) == 0 ? 100000 : 0;
+}
+
+/* Begins when the clock of ISNs is such that the client's sequence numbers pass the end of all, or of their
+ * first half, under way. */
+static void wrap_soon(struct world *world)
+{
+    struct fault fault = { "" };
+    struct side *client = &world->sides[0];
+    struct prng *prng = &client->prng;
+    struct net *like = net_create(client->path, &client->config, world->now_ns, &fault);
+    sim_check(world, like != NULL);
+    struct tcp_endpoint server = { addr_at(world, 1), PORT };
+    const struct tcp_conn *conn = tcp_connect(like, server, &app, client, world->now_ns);
+    sim_check(world, conn != NULL);
+    uint32_t end = prng_below(prng, 2) == 0 ? 0 : 0x80000000u;
+    uint64_t wait_ns = (uint64_t)(end - draw(prng, 0, client->goal) - conn->iss) * ISN_TICK_NS;
+    net_destroy(like);
+    world->now_ns += wait_ns;
+    world->trouble_ns += wait_ns;
+    world->change_ns += world->change_ns != UINT64_MAX ? wait_ns : 0;
+    world->hoard_ns += world->hoard_ns != UINT64_MAX ? wait_ns : 0;
 }
 
 static void world_open(struct world *world, uint64_t seed)
@@ -280,10 +308,14 @@ static void world_open(struct world *world, uint64_t seed)
     }
     struct side *client = &world->sides[0];
     struct side *server = &world->sides[1];
+    if (seed % 3 == 0)
+        wrap_soon(world);
     sim_check(world, tcp_listen(server->net, PORT, &app, on_accepted, server) == ERR_OK);
     client->conn = tcp_connect(client->net, (struct tcp_endpoint){ addr_at(world, 1), PORT }, &app,
                                client, world->now_ns);
     sim_check(world, client->conn != NULL);
+    uint32_t iss = client->conn->iss;
+    sim_check(world, seed % 3 != 0 || 0 - iss <= client->goal || 0x80000000u - iss <= client->goal);
 }
 
 /* Queues a piece of the stream, laid out in a chunk. */

@@ -2,6 +2,7 @@
  * design §2. */
 #include "engine/engine.h"
 #include "base/log.h"
+#include "engine/claims.h"
 #include "engine/clock.h"
 #include "engine/metrics.h"
 #include "engine/ports.h"
@@ -34,6 +35,7 @@ struct engine {
     struct capture_thread *capture; /* NULL: none */
     struct api_ops ops;
     struct api *api;
+    struct claims claims;
     pthread_t store_thread;
     bool is_store_running;
 };
@@ -173,6 +175,7 @@ static void loop_turn(struct engine *engine, bool *was_busy)
     uint64_t wall_ms = clock_wall_ms();
     *was_busy = control_turn(&engine->topology->control, wall_ms);
     ports_watch(&engine->ports, wall_ms);
+    claims_tell(&engine->claims, engine->topology, wall_ms);
 }
 
 /* What was open goes to the workers before the network may speak. */

@@ -292,6 +292,7 @@ static enum err nets_create(struct topology *topology, uint32_t p,
         .give_up_ms = config->tcp.give_up_ms,
         .keep_alive_ms = config->tcp.keep_alive_ms,
         .idle_ms = config->tcp.idle_ms,
+        .announce = true,
         .fin_wait_ms = 5000, /* an SMSC that does not close must not delay the next bind */
     };
     for (uint32_t q = 0; q < config->edge_count; q++) {

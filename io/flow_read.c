@@ -6,6 +6,7 @@
 #include "io/net/icmp.h"
 #include "io/net/ip4.h"
 #include "io/net/ip6.h"
+#include "io/net/mld.h"
 #include "io/net/ndp.h"
 
 #define IP4_PLAIN 0x45 /* version 4, five words of header */
@@ -55,7 +56,7 @@ static enum flow_owner icmp6_owner(struct span in, struct flow *out)
 {
     struct reader r = reader_over(in);
     uint8_t type = reader_u8(&r);
-    if (type == NDP_ADVERTISEMENT)
+    if (type == NDP_ADVERTISEMENT || type == MLD_QUERY)
         return FLOW_ALL;
     if (type >= ICMP6_UNREACHABLE && type <= ICMP6_PROBLEM)
         return quote_owner(in, out);

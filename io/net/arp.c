@@ -48,14 +48,25 @@ static void packet_send(struct net *net, const struct arp_packet *packet, const 
     net_tx_to(net, frame, mac, ETH_TYPE_ARP);
 }
 
-void arp_ask(struct net *net, uint32_t addr, const uint8_t *mac)
+static void request_send(struct net *net, uint32_t addr, const uint8_t *mac)
 {
     struct arp_packet packet = { .oper = ARP_REQUEST,
                                  .sender_addr = ip_v4(net->config.addr4),
                                  .target_addr = addr };
     memcpy(packet.sender_mac, net->port->mac, ETH_ADDR_LEN);
-    packet_send(net, &packet, mac != NULL ? mac : eth_broadcast);
+    packet_send(net, &packet, mac);
+}
+
+void arp_ask(struct net *net, uint32_t addr, const uint8_t *mac)
+{
+    request_send(net, addr, mac != NULL ? mac : eth_broadcast);
     net_count(net, NET_ARP_REQUESTS_OUT);
+}
+
+void arp_announce(struct net *net)
+{
+    request_send(net, ip_v4(net->config.addr4), eth_broadcast);
+    net_count(net, NET_ARP_ANNOUNCEMENTS_OUT);
 }
 
 static void answer(struct net *net, const struct arp_packet *request)
@@ -80,8 +91,12 @@ static enum net_counter arp_step(struct net *net, const struct arp_packet *packe
         return NET_ARP_FOREIGN;
     if (eth_is_group(packet->sender_mac))
         return NET_ARP_MALFORMED;
-    if (packet->sender_addr == ip_v4(net->config.addr4))
+    if (packet->sender_addr == ip_v4(net->config.addr4)) {
+        if (eth_equal(packet->sender_mac, net->port->mac))
+            return NET_ARP_FOREIGN; /* our own words, brought by somebody else */
+        announce_contradict(net, net->config.addr4, packet->sender_mac, now_ns);
         return NET_ARP_CONFLICT;
+    }
     bool to_us = packet->target_addr == ip_v4(net->config.addr4);
     bool request = packet->oper == ARP_REQUEST;
     enum neighbour_word word = !to_us    ? NEIGHBOUR_ANNOUNCES

@@ -34,4 +34,7 @@ void arp_rx(struct net *net, struct rte_mbuf *frame, uint64_t now_ns);
 /* Asks who has addr: all stations, or, when `mac` is not NULL, that one. */
 void arp_ask(struct net *net, uint32_t addr, const uint8_t *mac);
 
+/* Tells all stations where our address is: a request for it by itself (RFC 5227 §3). */
+void arp_announce(struct net *net);
+
 #endif

@@ -1,6 +1,7 @@
 /* ICMPv6: messages in. Neighbour discovery goes on to ndp.c. */
 #include "io/net/checksum.h"
 #include "io/net/icmp.h"
+#include "io/net/mld.h"
 #include "io/net/ndp.h"
 #include "io/net/net_state.h"
 
@@ -40,6 +41,11 @@ void icmp6_rx(struct net *net, struct rte_mbuf *frame, const struct ip_in *in, u
     enum err err = icmp_header_read(message, pseudo, &header);
     if (err == ERR_OK && header.type >= NDP_ROUTER_SOLICITATION && header.type <= NDP_REDIRECT) {
         ndp_rx(net, frame, &header, in, now_ns);
+        return;
+    }
+    if (err == ERR_OK &&
+        ((header.type >= MLD_QUERY && header.type <= MLD_DONE_1) || header.type == MLD_REPORT)) {
+        mld_rx(net, frame, &header, in, now_ns);
         return;
     }
     enum net_counter which = err == ERR_CHECKSUM ? NET_ICMP_CHECKSUM : NET_ICMP_MALFORMED;

@@ -193,6 +193,7 @@ void ip6_rx(struct net *net, struct rte_mbuf *frame, bool group, uint64_t now_ns
         return;
     }
     in.fragmented = ext.fragmented;
+    in.router_alert = ext.router_alert;
     frame_strip(frame, ext.len);
     upper_rx(net, frame, &in, &ext, now_ns);
 }
@@ -227,11 +228,22 @@ void ip6_group_mac(struct ip_addr group, uint8_t mac[ETH_ADDR_LEN])
     memcpy(mac + 2, group.octets + IP_ADDR_LEN - 4, 4);
 }
 
+void ip6_send_group(struct net *net, struct rte_mbuf *frame, uint8_t next, uint8_t hop_limit,
+                    struct ip_addr src, struct ip_addr dst)
+{
+    uint8_t mac[ETH_ADDR_LEN];
+    ip6_group_mac(dst, mac);
+    header_put(frame, next, hop_limit, src, dst);
+    net_tx_to(net, frame, mac, ETH_TYPE_IP6);
+}
+
 void ip6_send_link(struct net *net, struct rte_mbuf *frame, struct ip_addr src, struct ip_addr dst,
                    const uint8_t *mac)
 {
-    uint8_t group[ETH_ADDR_LEN];
-    ip6_group_mac(dst, group);
+    if (ip6_is_group(dst)) {
+        ip6_send_group(net, frame, IP_PROTOCOL_ICMP6, UINT8_MAX, src, dst);
+        return;
+    }
     header_put(frame, IP_PROTOCOL_ICMP6, UINT8_MAX, src, dst);
-    net_tx_to(net, frame, ip6_is_group(dst) ? group : mac, ETH_TYPE_IP6);
+    net_tx_to(net, frame, mac, ETH_TYPE_IP6);
 }

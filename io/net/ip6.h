@@ -74,6 +74,10 @@ void ip6_send(struct net *net, struct rte_mbuf *frame, uint8_t protocol, struct 
 void ip6_send_link(struct net *net, struct rte_mbuf *frame, struct ip_addr src, struct ip_addr dst,
                    const uint8_t *mac);
 
+/* To a group on the link; `next` is what the frame begins with. */
+void ip6_send_group(struct net *net, struct rte_mbuf *frame, uint8_t next, uint8_t hop_limit,
+                    struct ip_addr src, struct ip_addr dst);
+
 /* Whether an address is one of our two. */
 bool ip6_is_ours(const struct net *net, struct ip_addr addr);
 

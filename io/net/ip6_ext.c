@@ -43,6 +43,7 @@ static enum ip6_ext_verdict options_read(struct span in, uint16_t at, struct ip6
         reader_bytes(&r, reader_u8(&r));
         if (r.err != ERR_OK)
             return IP6_EXT_MALFORMED;
+        out->router_alert = out->router_alert || type == IP6_OPTION_ROUTER_ALERT;
         if (type == OPTION_PADN)
             continue;
         enum ip6_ext_verdict verdict = option_refuse(type, pointer, out);
@@ -91,7 +92,11 @@ static enum ip6_ext_verdict header_read(struct reader *r, struct span in, uint8_
         return routing_read(body, at, out);
     if (kind == IP6_EXT_FRAGMENT)
         return fragment_read(body, out);
-    return options_read(body, at, out);
+    bool alert = out->router_alert;
+    enum ip6_ext_verdict verdict = options_read(body, at, out);
+    if (kind != IP6_EXT_HOP_BY_HOP)
+        out->router_alert = alert; /* means nothing elsewhere */
+    return verdict;
 }
 
 static bool is_extension(uint8_t kind)

@@ -17,6 +17,7 @@
 #define IP6_EXT_FRAGMENT 44
 #define IP6_EXT_NONE 59
 #define IP6_EXT_DESTINATION 60
+#define IP6_OPTION_ROUTER_ALERT 5
 
 enum ip6_ext_verdict {
     IP6_EXT_SOUND,
@@ -30,10 +31,11 @@ enum ip6_ext_verdict {
 enum ip6_problem { IP6_PROBLEM_HEADER, IP6_PROBLEM_NEXT, IP6_PROBLEM_OPTION, IP6_PROBLEM_NONE };
 
 struct ip6_ext {
-    uint8_t protocol; /* of what follows the last header */
-    uint16_t next_at; /* where in the packet the octet that names it is */
-    uint16_t len;     /* octets of extension headers */
-    bool fragmented;  /* with an atomic fragment's header (RFC 6946) among them */
+    uint8_t protocol;  /* of what follows the last header */
+    uint16_t next_at;  /* where in the packet the octet that names it is */
+    uint16_t len;      /* octets of extension headers */
+    bool fragmented;   /* with an atomic fragment's header (RFC 6946) among them */
+    bool router_alert; /* in a hop-by-hop header (RFC 2711) */
     enum ip6_problem problem;
     bool problem_to_group; /* owed even for a packet to a group */
     uint16_t pointer;

@@ -16,8 +16,9 @@ struct ip_in {
     struct ip_addr dst;
     struct span packet; /* from its IP header on, without padding */
     uint8_t hop_limit;
-    bool group;      /* to more stations than ours: nothing is reported to its sender */
-    bool fragmented; /* with a fragment header, though whole */
+    bool group;        /* to more stations than ours: nothing is reported to its sender */
+    bool fragmented;   /* with a fragment header, though whole */
+    bool router_alert; /* with that option, hop by hop */
 };
 
 /* Our address towards a peer; none when we have none of its family. */

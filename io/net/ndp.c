@@ -85,6 +85,15 @@ void ndp_ask(struct net *net, struct ip_addr addr, const uint8_t *mac)
     net_count(net, NET_ND_SOLICITATIONS_OUT);
 }
 
+void ndp_announce(struct net *net, struct ip_addr addr)
+{
+    struct ndp_message message = { .type = NDP_ADVERTISEMENT,
+                                   .flags = NDP_OVERRIDE,
+                                   .target = addr };
+    message_send(net, &message, addr, ip6_all_nodes, NULL);
+    net_count(net, NET_ND_ANNOUNCEMENTS_OUT);
+}
+
 /* To who asked, at the MAC it gave, else at what is known of it; to all when it has no address yet
  * (RFC 4861 §7.2.4). */
 static void answer(struct net *net, const struct ndp_message *asked, struct ip_addr asker)
@@ -120,8 +129,12 @@ static enum net_counter advertisement_step(struct net *net, const struct ndp_mes
     bool solicited = (message->flags & NDP_SOLICITED) != 0;
     if (in->group && solicited)
         return NET_ND_MALFORMED; /* RFC 4861 §7.1.2 */
-    if (ip6_is_ours(net, message->target))
+    if (ip6_is_ours(net, message->target)) {
+        if (!message->has_mac || eth_equal(message->mac, net->port->mac))
+            return NET_ND_UNASKED; /* names no rival */
+        announce_contradict(net, message->target, message->mac, now_ns);
         return NET_ND_CONFLICT;
+    }
     enum neighbour_word word = solicited ? NEIGHBOUR_ANSWERS : NEIGHBOUR_ANNOUNCES;
     const uint8_t *mac = message->has_mac ? message->mac : NULL;
     enum neighbour_heard heard = neighbour_hear(net, message->target, mac, word, now_ns);

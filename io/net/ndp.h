@@ -55,4 +55,7 @@ void ndp_rx(struct net *net, struct rte_mbuf *frame, const struct icmp_header *h
 /* Asks who has addr: its solicited-node group, or, when `mac` is not NULL, that station. */
 void ndp_ask(struct net *net, struct ip_addr addr, const uint8_t *mac);
 
+/* Tells all nodes where our address is (RFC 4861 §7.2.6). */
+void ndp_announce(struct net *net, struct ip_addr addr);
+
 #endif

@@ -110,6 +110,7 @@ struct net *net_create(struct port *port, const struct net_config *config, uint6
     net->config = full;
     net->link_local = ip6_link_local(full.addr6);
     wheel_init(&net->wheel, now_ns);
+    announce_init(net, now_ns);
     if (!neighbour_init(net) || !pmtu_init(net) || !udp_init(net) || !tcp_init(net)) {
         fault_set(fault, "network stack: no memory for %u connections: give the EAL more",
                   full.conn_cap);
@@ -279,10 +280,22 @@ void net_timers(struct net *net, uint64_t now_ns)
     struct timer *timer;
     for (uint32_t i = 0; i < NET_TIMERS_MAX && (timer = wheel_pop(&net->wheel, now_ns)) != NULL;
          i++) {
-        if (timer->kind == NET_TIMER_NEIGHBOUR)
+        switch ((enum net_timer)timer->kind) {
+        case NET_TIMER_NEIGHBOUR:
             neighbour_timer(net, timer, now_ns);
-        else
+            break;
+        case NET_TIMER_ANNOUNCE:
+            announce_timer(net, now_ns);
+            break;
+        case NET_TIMER_MLD:
+            mld_timer(net, now_ns);
+            break;
+        case NET_TIMER_RETRANSMIT:
+        case NET_TIMER_ACK:
+        case NET_TIMER_LIFE:
             tcp_timer(timer, now_ns);
+            break;
+        }
     }
 }
 
@@ -303,6 +316,13 @@ uint64_t net_next_ns(const struct net *net)
 uint32_t net_conn_count(const struct net *net)
 {
     return net->tcp.conn_count - net->tcp.time_wait_count;
+}
+
+uint64_t net_claims(const struct net *net, uint64_t *mac)
+{
+    *mac = counter_read(&net->announce.rival);
+    return counter_read(&net->counters[NET_ARP_CONFLICT]) +
+           counter_read(&net->counters[NET_ND_CONFLICT]);
 }
 
 void net_counters(const struct net *net, port_each *each, void *ctx)

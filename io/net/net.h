@@ -37,6 +37,8 @@ struct net_config {
     /* Of the edges that share these addresses and seeds, which one this is: connections that we open
      * have source ports whose flow_edge (io/flow.h) it is. A count of 0 is one edge, alone. */
     uint32_t edge_index, edge_count;
+    bool
+        announce; /* the first edge tells the link of its addresses and groups (io/net/announce.h) */
 
     uint8_t congestion; /* enum tcp_congestion */
     uint8_t without;    /* TCP_WITHOUT_…: options neither offered nor answered */
@@ -93,6 +95,10 @@ uint64_t net_next_ns(const struct net *net);
 
 /* Connections in any state but TIME-WAIT. */
 uint32_t net_conn_count(const struct net *net);
+
+/* Claims to our addresses that other stations made, by ARP and neighbour discovery; `mac` is the last
+ * one's, in six octets of the number. Also from another thread. */
+uint64_t net_claims(const struct net *net, uint64_t *mac);
 
 /* Every counter by layer and reason ("tcp", "checksum"), the port's included; also from another
  * thread. */

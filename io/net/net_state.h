@@ -3,6 +3,8 @@
 #define IO_NET_NET_STATE_H
 
 #include "base/wheel.h"
+#include "io/net/announce.h"
+#include "io/net/mld.h"
 #include "io/net/neighbour.h"
 #include "io/net/net.h"
 #include "io/net/pmtu.h"
@@ -16,7 +18,14 @@ enum net_counter {
 };
 
 /* `kind` of the timers on the net's wheel. */
-enum net_timer { NET_TIMER_NEIGHBOUR, NET_TIMER_RETRANSMIT, NET_TIMER_ACK, NET_TIMER_LIFE };
+enum net_timer {
+    NET_TIMER_NEIGHBOUR,
+    NET_TIMER_ANNOUNCE,
+    NET_TIMER_MLD,
+    NET_TIMER_RETRANSMIT,
+    NET_TIMER_ACK,
+    NET_TIMER_LIFE
+};
 
 /* At most `per_s` a second: answers that a stranger can provoke. */
 struct net_budget {
@@ -31,6 +40,8 @@ struct net {
     struct net_config config;
     struct ip_addr link_local; /* ours, when there is an IPv6 address */
     struct neighbour_table neighbours;
+    struct announce announce;
+    struct mld mld;
     struct pmtu_table pmtu;
     struct udp_port *udp_ports;
     struct tcp_table tcp;

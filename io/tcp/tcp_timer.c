@@ -264,7 +264,9 @@ void tcp_timer(struct timer *timer, uint64_t now_ns)
     case NET_TIMER_LIFE:
         life_timer(CONTAINER_OF(timer, struct tcp_conn, life_timer), now_ns);
         return;
-    case NET_TIMER_NEIGHBOUR: /* arp_timer's */
+    case NET_TIMER_NEIGHBOUR: /* none of ours: net_timers */
+    case NET_TIMER_ANNOUNCE:
+    case NET_TIMER_MLD:
         return;
     }
 }

@@ -11,8 +11,8 @@
  *
  * A program cannot clone a frame, so that one frame reaches one queue. Whatever all edges must hear
  * (ARP replies, advertisements) is handed on between them in user space. Broadcast and all-nodes
- * multicast stay with the kernel, gratuitous ARP and unsolicited advertisements among them: the
- * engine's neighbours then expire by their own time. */
+ * multicast stay with the kernel, gratuitous ARP and unsolicited advertisements among them, but for
+ * those that claim an address of ours: the engine's neighbours then expire by their own time. */
 #include <linux/bpf.h>
 
 #include <bpf/bpf_endian.h>
@@ -127,7 +127,8 @@ static __always_inline bool ip4_is_ours(void *at, void *end, struct found *found
 }
 
 /* By destination; a solicitation by its target, since several addresses, the kernel's among them,
- * may share its group (RFC 4861 §7.2.2). */
+ * may share its group (RFC 4861 §7.2.2), and an advertisement to a group too: who claims our address
+ * tells all nodes. */
 static __always_inline bool ip6_is_ours(void *at, void *end, struct found *found)
 {
     const struct ipv6hdr *ip = at;
@@ -137,20 +138,19 @@ static __always_inline bool ip6_is_ours(void *at, void *end, struct found *found
     __builtin_memcpy(&target, &ip->daddr, sizeof target);
     __builtin_memcpy(&found->source, &ip->saddr, sizeof found->source);
     __u32 kind = address_kind(&target);
-    if (kind == 0)
-        return false;
-    found->kind = STEER_COUNT_IPV6;
-    if (ip->nexthdr == IPPROTO_FRAGMENT)
-        count(STEER_COUNT_FRAGMENT);
     const struct neighbour *nd = (void *)(ip + 1);
-    if (ip->nexthdr != IPPROTO_ICMPV6 || (void *)(nd + 1) > end ||
-        (nd->type != ND_SOLICIT && nd->type != ND_ADVERT))
-        return true;
-    found->kind = STEER_COUNT_NEIGHBOUR;
-    if (kind != STEER_GROUP)
-        return true;
-    __builtin_memcpy(&target, &nd->target, sizeof target);
-    return nd->type == ND_SOLICIT && address_kind(&target) == STEER_UNICAST;
+    bool is_nd = ip->nexthdr == IPPROTO_ICMPV6 && (void *)(nd + 1) <= end &&
+                 (nd->type == ND_SOLICIT || nd->type == ND_ADVERT);
+    found->kind = is_nd ? STEER_COUNT_NEIGHBOUR : STEER_COUNT_IPV6;
+    if (is_nd && ip->daddr.in6_u.u6_addr8[0] == 0xFF) {
+        if (kind != STEER_GROUP && nd->type != ND_ADVERT)
+            return false;
+        __builtin_memcpy(&target, &nd->target, sizeof target);
+        return address_kind(&target) == STEER_UNICAST;
+    }
+    if (kind != 0 && ip->nexthdr == IPPROTO_FRAGMENT)
+        count(STEER_COUNT_FRAGMENT);
+    return kind != 0;
 }
 
 static __always_inline bool is_ours(const struct xdp_md *ctx, __u32 vlan, struct found *found)

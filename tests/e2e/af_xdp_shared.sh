@@ -85,6 +85,12 @@ is_equal "and on what passed of the peer" \
     "$(status '.peers[] | select(.name == "pool") | .passed')"
 says "what Prometheus makes of /metrics" 0 "metrics are sound" metrics_lint
 
+say "--- another station claims the engine's addresses"
+away "$root/tests/conformance/claims.py" "${RIG_LINK%a}b" 02:00:00:00:00:99 10.98.0.1 $engine6 || fail "cannot claim"
+rig_until 20 "the log tells of the conflict" grep -q \
+    "address conflict: station 02:00:00:00:00:99 claims 10.98.0.1 or $engine6, 2 times" "$RIG_DIR/engine.log"
+say "$(grep -o "address conflict.*" "$RIG_DIR/engine.log")"
+
 say "--- the drop list"
 before=$(counter drop_listed)
 xdp drop $quiet/32 >"$RIG_DIR/said" || fail "drop: $(<"$RIG_DIR/said")"

@@ -1,7 +1,7 @@
 /* Frames into a stack of both families with a bound UDP port that answers, each `kind len octets`. kind: 0 as it is,
  * 1 a payload behind an IP header (pair, protocol, hop limit first), 2 an ICMP message of either family, checksum put
  * in (pair, hop limit, to a group), 3 a datagram, likewise (pair, local port), 4 a datagram of ours (peer), 5 time
- * goes on. What comes out is sound, and what was taken comes back. */
+ * goes on, 6 a message as 2 behind a router alert. What comes out is sound, and what was taken comes back. */
 #include "tests/fuzz/fuzz.h"
 
 #include "io/net/arp.h"
@@ -9,6 +9,7 @@
 #include "io/net/icmp.h"
 #include "io/net/ip4.h"
 #include "io/net/ip6.h"
+#include "io/net/mld.h"
 #include "io/net/ndp.h"
 #include "io/net/net.h"
 #include "io/net/udp.h"
@@ -21,7 +22,7 @@
 #define STEPS_MAX 64
 #define BOUND 53
 
-enum kind { RAW, PAYLOAD, MESSAGE, DATAGRAM, SEND, TIME, KIND_COUNT };
+enum kind { RAW, PAYLOAD, MESSAGE, DATAGRAM, SEND, TIME, ALERTED, KIND_COUNT };
 
 static const struct {
     const char *theirs, *ours;
@@ -30,6 +31,7 @@ static const struct {
     { "2001:db8::2", "2001:db8::1" },   { "fe80::2", "fe80::63ad:c815:b60f:3f6e" },
     { "2001:db8:1::2", "2001:db8::1" }, { "fe80::2", "2001:db8::1" },
     { "::", "ff02::1:ff00:1" },         { "2001:db8::2", "ff02::1" },
+    { "fe80::2", "ff02::1" },           { "fe80::2", "ff02::1:ff00:1" },
 };
 
 static struct rte_mempool *frames;
@@ -63,15 +65,31 @@ static void look4(struct span packet)
     ASSERT(checksum_right(checksum_add(pseudo, payload)));
 }
 
+/* A report about groups, as every message of multicast listener discovery: a hop limit of 1, a router alert. */
+static void look_report(const struct ip6_header *ip, struct span payload)
+{
+    struct ip6_ext ext;
+    ASSERT(ip->hop_limit == 1 && ip6_is_group(ip->dst) && ip6_is_link_local(ip->src));
+    ASSERT(ip6_ext_read(payload, ip->next, &ext) == IP6_EXT_SOUND && ext.router_alert);
+    struct span message = span_after(payload, ext.len);
+    uint64_t pseudo = checksum_pseudo(ip->src, ip->dst, IP_PROTOCOL_ICMP6, (uint16_t)message.len);
+    ASSERT(checksum_right(checksum_add(pseudo, message)));
+    ASSERT(message.bytes[0] == MLD_REPORT || message.bytes[0] == MLD_REPORT_1);
+}
+
 static void look6(struct span packet)
 {
     struct ip6_header ip;
     ASSERT(ip6_header_read(packet, &ip) == ERR_OK);
     struct span payload = span_after(packet, IP6_HEADER_LEN);
     ASSERT(payload.len == ip.payload_len && ip6_is_host(ip.src));
+    if (ip.next == IP6_EXT_HOP_BY_HOP) {
+        look_report(&ip, payload);
+        return;
+    }
     uint64_t pseudo = checksum_pseudo(ip.src, ip.dst, ip.next, ip.payload_len);
     ASSERT(checksum_right(checksum_add(pseudo, payload)));
-    /* Only neighbour discovery is sent to groups, and with a hop limit of 255. */
+    /* Else only neighbour discovery is sent to groups, and with a hop limit of 255. */
     ASSERT(!ip6_is_group(ip.dst) ||
            (ip.next == IP_PROTOCOL_ICMP6 && ip.hop_limit == 255 &&
             (payload.bytes[0] == NDP_SOLICITATION || payload.bytes[0] == NDP_ADVERTISEMENT)));
@@ -167,12 +185,17 @@ static void packet_write(struct writer *out, const struct ip_addr pair[2], uint8
     writer_bytes(out, payload);
 }
 
-static void message_write(struct reader *in, const struct ip_addr pair[2], struct writer *out)
+static void message_write(struct reader *in, const struct ip_addr pair[2], bool alerted,
+                          struct writer *out)
 {
+    static const uint8_t alert[] = { IP_PROTOCOL_ICMP6, 0, IP6_OPTION_ROUTER_ALERT, 2, 0, 0, 1, 0 };
     bool four = ip_is_v4(pair[0]);
     uint8_t hop_limit = reader_u8(in);
+    uint8_t protocol = four ? IP_PROTOCOL_ICMP : alerted ? IP6_EXT_HOP_BY_HOP : IP_PROTOCOL_ICMP6;
     uint8_t buf[300];
     struct writer w = writer_over(buf, sizeof buf);
+    if (protocol == IP6_EXT_HOP_BY_HOP)
+        writer_bytes(&w, span_of(alert, sizeof alert));
     struct icmp_header header = { .type = reader_u8(in), .code = reader_u8(in) };
     header.rest = reader_u32(in);
     struct span data = reader_rest(in);
@@ -180,7 +203,7 @@ static void message_write(struct reader *in, const struct ip_addr pair[2], struc
     uint64_t pseudo = four ? 0 : checksum_pseudo(pair[0], pair[1], IP_PROTOCOL_ICMP6, len);
     icmp_header_write(&w, &header, data, pseudo);
     writer_bytes(&w, data);
-    packet_write(out, pair, four ? IP_PROTOCOL_ICMP : IP_PROTOCOL_ICMP6, hop_limit, written(&w));
+    packet_write(out, pair, protocol, hop_limit, written(&w));
 }
 
 static void datagram_write(struct reader *in, const struct ip_addr pair[2], struct writer *out)
@@ -208,8 +231,8 @@ static struct rte_mbuf *frame_make(struct reader *in, enum kind kind)
         uint8_t protocol = reader_u8(in);
         uint8_t hop_limit = reader_u8(in);
         packet_write(&w, pair, protocol, hop_limit, reader_rest(in));
-    } else if (kind == MESSAGE) {
-        message_write(in, pair, &w);
+    } else if (kind == MESSAGE || kind == ALERTED) {
+        message_write(in, pair, kind == ALERTED, &w);
     } else {
         datagram_write(in, pair, &w);
     }
@@ -256,6 +279,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                        .gateway6 = addrs[3][0],
                                        .seed = { 1, 2 },
                                        .numa_node = SOCKET_ID_ANY,
+                                       .announce = true,
                                        .conn_cap = 4,
                                        .held_cap = 32,
                                        .pmtu_cap = 8,

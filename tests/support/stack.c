@@ -215,6 +215,7 @@ void stack_device_open(struct stack_device *device, const struct stack_settings 
     device->config = (struct net_config){ .gateway4 = settings->gateway4,
                                           .gateway6 = settings->gateway6,
                                           .numa_node = SOCKET_ID_ANY,
+                                          .announce = true,
                                           .edge_count = settings->queues,
                                           .conn_cap = settings->conn_cap,
                                           .half_open_cap = settings->conn_cap,

@@ -5,6 +5,7 @@
 #include "io/net/icmp.h"
 #include "io/net/ip4.h"
 #include "io/net/ip6_ext.h"
+#include "io/net/mld.h"
 #include "io/net/ndp.h"
 #include "tests/support/frames.h"
 
@@ -119,6 +120,8 @@ static void answers_about_neighbours_are_for_all(void **state)
         enum flow_owner owner;
     } cases[] = { { NDP_SOLICITATION, FLOW_FINDER },
                   { NDP_ADVERTISEMENT, FLOW_ALL },
+                  { MLD_QUERY,
+                    FLOW_ALL }, /* the edge that answers may not be the one that got it */
                   { NDP_ROUTER_ADVERTISEMENT, FLOW_FINDER },
                   { ICMP6_ECHO, FLOW_FINDER } };
     for (size_t i = 0; i < COUNT(cases); i++) {

@@ -44,6 +44,7 @@ struct net {
     struct mld mld;
     struct pmtu_table pmtu;
     struct udp_port *udp_ports;
+    uint64_t udp_connects; /* so far */
     struct tcp_table tcp;
     uint32_t tx_count;
     struct rte_mbuf *tx[FRAME_BURST]; /* whole frames, waiting for a burst */

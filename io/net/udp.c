@@ -4,6 +4,8 @@
 #include "io/net/checksum.h"
 #include "io/net/eth.h"
 #include "io/net/net_state.h"
+#include "io/net/siphash.h"
+#include "io/net/source_port.h"
 
 #include <rte_malloc.h>
 
@@ -14,6 +16,7 @@ struct udp_port {
     const struct udp_app *app;
     void *ctx;
     uint16_t number;
+    struct udp_endpoint peer; /* of udp_connect; port 0: all */
 };
 
 enum err udp_header_read(struct span in, struct udp_header *out)
@@ -49,13 +52,25 @@ void udp_fini(struct net *net)
     rte_free(net->udp_ports);
 }
 
-/* A net has a handful of bound ports: looking through them costs less than any table. */
+/* A net has a handful of ports: looking through them costs less than any table. */
 static struct udp_port *port_find(const struct net *net, uint16_t number)
 {
     for (uint32_t i = 0; i < net->config.udp_port_cap; i++)
         if (net->udp_ports[i].net != NULL && net->udp_ports[i].number == number)
             return &net->udp_ports[i];
     return NULL;
+}
+
+static bool is_peer(const struct udp_port *port, struct udp_endpoint peer)
+{
+    return port->peer.port == 0 ||
+           (port->peer.port == peer.port && ip_equal(port->peer.addr, peer.addr));
+}
+
+static struct udp_port *port_of(const struct net *net, uint16_t number, struct udp_endpoint peer)
+{
+    struct udp_port *port = port_find(net, number);
+    return port != NULL && is_peer(port, peer) ? port : NULL;
 }
 
 enum err udp_bind(struct net *net, uint16_t local_port, const struct udp_app *app, void *ctx,
@@ -71,6 +86,39 @@ enum err udp_bind(struct net *net, uint16_t local_port, const struct udp_app *ap
             return ERR_OK;
         }
     return ERR_FULL;
+}
+
+static bool is_reachable(const struct net *net, struct udp_endpoint peer)
+{
+    return peer.port != 0 && !ip_martian(net, peer.addr) && ip_routed(net, peer.addr);
+}
+
+enum err udp_connect(struct net *net, struct udp_endpoint peer, const struct udp_app *app,
+                     void *ctx, struct udp_port **out)
+{
+    const uint64_t key[2] = { net->config.seed[1], ~net->config.seed[0] };
+    const uint64_t words[4] = { ip_word(peer.addr, 0), ip_word(peer.addr, 1), peer.port,
+                                net->udp_connects++ };
+    uint64_t start = siphash_words(key, words, COUNT(words), 2, 4);
+    if (!is_reachable(net, peer))
+        return ERR_UNREACHABLE;
+    for (uint32_t i = 0; i < SOURCE_PORT_COUNT; i++) {
+        uint16_t number = source_port_at(start, i);
+        if (!source_port_is_home(net, peer.addr, peer.port, number))
+            continue;
+        enum err err = udp_bind(net, number, app, ctx, out);
+        if (err == ERR_DUPLICATE)
+            continue;
+        if (err == ERR_OK)
+            (*out)->peer = peer;
+        return err;
+    }
+    return ERR_FULL;
+}
+
+uint16_t udp_number(const struct udp_port *port)
+{
+    return port->number;
 }
 
 void udp_unbind(struct udp_port *port)
@@ -114,7 +162,8 @@ void udp_rx(struct net *net, struct rte_mbuf *frame, const struct ip_in *in, uin
         net_drop(net, frame, refusal);
         return;
     }
-    struct udp_port *port = port_find(net, header.dst_port);
+    struct udp_endpoint peer = { in->src, header.src_port };
+    struct udp_port *port = port_of(net, header.dst_port, peer);
     if (port == NULL) {
         icmp_refuse(net, in, true, now_ns);
         net_drop(net, frame, NET_UDP_NO_PORT);
@@ -122,7 +171,6 @@ void udp_rx(struct net *net, struct rte_mbuf *frame, const struct ip_in *in, uin
     }
     net_count(net, NET_UDP_RECEIVED);
     struct span data = span_after(span_first(frame_bytes(frame), header.len), UDP_HEADER_LEN);
-    struct udp_endpoint peer = { in->src, header.src_port };
     port->app->received(port->ctx, port, peer, data, now_ns);
     frame_give(frame);
 }
@@ -153,7 +201,7 @@ enum err udp_send(struct udp_port *port, struct udp_endpoint peer, struct span d
                   uint64_t now_ns)
 {
     struct net *net = port->net;
-    if (peer.port == 0 || ip_martian(net, peer.addr) || !ip_routed(net, peer.addr))
+    if (!is_reachable(net, peer) || !is_peer(port, peer))
         return ERR_UNREACHABLE;
     if (data.len > udp_len_max(port, peer.addr))
         return ERR_RANGE;
@@ -175,7 +223,8 @@ enum err udp_send(struct udp_port *port, struct udp_endpoint peer, struct span d
 
 bool udp_fate(struct net *net, const struct icmp_quote *quote, enum icmp_fate fate, uint32_t mtu)
 {
-    struct udp_port *port = port_find(net, quote->src_port);
+    struct udp_endpoint peer = { quote->dst, quote->dst_port };
+    struct udp_port *port = port_of(net, quote->src_port, peer);
     if (port == NULL || quote->dst_port == 0)
         return false;
     enum err why = fate == ICMP_FATE_REFUSED   ? ERR_REFUSED
@@ -183,7 +232,6 @@ bool udp_fate(struct net *net, const struct icmp_quote *quote, enum icmp_fate fa
                                                : ERR_UNREACHABLE;
     if (fate == ICMP_FATE_TOO_BIG && mtu >= net->config.mtu)
         return false;
-    struct udp_endpoint peer = { quote->dst, quote->dst_port };
     port->app->failed(port->ctx, port, peer, why, (uint16_t)mtu);
     return true;
 }

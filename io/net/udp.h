@@ -39,10 +39,20 @@ struct udp_app {
  * is taken, ERR_FULL. */
 MUST_CHECK enum err udp_bind(struct net *net, uint16_t local_port, const struct udp_app *app,
                              void *ctx, struct udp_port **out);
+
+/* A port for an exchange that we begin, with one peer only: its number is chosen so that nobody guesses
+ * it (RFC 6056, RFC 5452) and that the answers come to this edge; what others send to it is refused.
+ * ERR_UNREACHABLE as of udp_send, ERR_FULL. */
+MUST_CHECK enum err udp_connect(struct net *net, struct udp_endpoint peer,
+                                const struct udp_app *app, void *ctx, struct udp_port **out);
+uint16_t udp_number(const struct udp_port *port);
+
+/* Of either kind. */
 void udp_unbind(struct udp_port *port);
 
 /* Sends one datagram, copying `data`. ERR_RANGE when it is longer than udp_len_max, ERR_UNREACHABLE
- * when there is no way to the peer or it is no peer, ERR_FULL when no frame is free. */
+ * when there is no way to the peer, or it is no peer or not that of udp_connect, ERR_FULL when no
+ * frame is free. */
 MUST_CHECK enum err udp_send(struct udp_port *port, struct udp_endpoint peer, struct span data,
                              uint64_t now_ns);
 

@@ -1,12 +1,10 @@
 /* The calls of io/tcp/tcp.h. */
 #include "io/tcp/tcp.h"
 
-#include "io/flow.h"
 #include "io/net/siphash.h"
+#include "io/net/source_port.h"
 #include "io/tcp/tcp_conn.h"
 
-#define PORT_FIRST 32768u
-#define PORT_COUNT 28232u          /* to 60,999, like Linux */
 #define PORTS_TRIED 64u            /* for a free one, before one in TIME-WAIT is used again */
 #define PORT_REST_NS 1000000000ull /* in TIME-WAIT */
 #define ISN_TICK_NS 4000u
@@ -46,15 +44,6 @@ void tcp_conn_begin(struct tcp_conn *conn, uint64_t now_ns)
     tcp_conn_out(conn);
 }
 
-/* Whether the peer's answers to that port are this edge's. */
-static bool is_home(const struct net *net, struct tcp_endpoint peer, uint16_t port)
-{
-    if (net->config.edge_count <= 1)
-        return true;
-    const struct flow flow = { { ip_source(net, peer.addr), peer.addr }, { port, peer.port } };
-    return flow_edge(&flow, net->config.edge_count) == net->config.edge_index;
-}
-
 /* Whether a connection in TIME-WAIT may give its ports to one of ours: the peer tells the two apart by timestamps,
  * which by now are later than any of the old one's (RFC 6191 §2, appendix A). */
 static bool port_reusable(const struct tcp_conn *conn, uint64_t now_ns)
@@ -73,9 +62,10 @@ static uint16_t port_choose(struct net *net, struct tcp_endpoint peer, uint64_t 
         siphash_words(net->config.seed, words, COUNT(words), 2, 4) + net->tcp.port_next;
     struct tcp_conn *reusable = NULL;
     uint32_t taken = 0, steps = 0;
-    for (uint32_t i = 0; i < PORT_COUNT && (reusable == NULL || taken < PORTS_TRIED); i++) {
-        uint16_t port = (uint16_t)(PORT_FIRST + (start + i) % PORT_COUNT);
-        if (tcp_listener_find(net, port) != NULL || !is_home(net, peer, port))
+    for (uint32_t i = 0; i < SOURCE_PORT_COUNT && (reusable == NULL || taken < PORTS_TRIED); i++) {
+        uint16_t port = source_port_at(start, i);
+        if (tcp_listener_find(net, port) != NULL ||
+            !source_port_is_home(net, peer.addr, peer.port, port))
             continue;
         struct tcp_conn *conn = tcp_conn_find(net, tcp_hash(net, peer.addr, peer.port, port),
                                               peer.addr, peer.port, port);
@@ -89,8 +79,8 @@ static uint16_t port_choose(struct net *net, struct tcp_endpoint peer, uint64_t 
     }
     if (steps == 0)
         return 0;
-    uint16_t port = (uint16_t)(PORT_FIRST + (start + steps - 1) % PORT_COUNT);
-    net->tcp.port_next = (uint16_t)((net->tcp.port_next + steps) % PORT_COUNT);
+    uint16_t port = source_port_at(start, steps - 1);
+    net->tcp.port_next = (uint16_t)((net->tcp.port_next + steps) % SOURCE_PORT_COUNT);
     if (reusable != NULL)
         tcp_conn_evict(reusable, NET_TCP_TIME_WAIT_REUSED);
     return port;

@@ -81,7 +81,8 @@ static void answer(struct net *net, const struct arp_packet *request)
 
 static bool is_station(const struct net *net, uint32_t addr)
 {
-    return ip4_on_link(net, addr) || ip_equal(ip_addr_v4(addr), net->config.gateway4);
+    return !ip4_martian(net, addr) &&
+           (ip4_on_link(net, addr) || ip_equal(ip_addr_v4(addr), net->config.gateway4));
 }
 
 /* What the packet is counted as. */
@@ -89,11 +90,12 @@ static enum net_counter arp_step(struct net *net, const struct arp_packet *packe
 {
     if (ip_is_none(net->config.addr4))
         return NET_ARP_FOREIGN;
-    if (eth_is_group(packet->sender_mac))
+    bool is_us = eth_equal(packet->sender_mac, net->port->mac);
+    if (packet->sender_addr == ip_v4(net->config.addr4) && is_us)
+        return NET_ARP_FOREIGN; /* our own words, brought by somebody else */
+    if (!eth_is_station(packet->sender_mac) || is_us)
         return NET_ARP_MALFORMED;
     if (packet->sender_addr == ip_v4(net->config.addr4)) {
-        if (eth_equal(packet->sender_mac, net->port->mac))
-            return NET_ARP_FOREIGN; /* our own words, brought by somebody else */
         announce_contradict(net, net->config.addr4, packet->sender_mac, now_ns);
         return NET_ARP_CONFLICT;
     }
@@ -104,7 +106,7 @@ static enum net_counter arp_step(struct net *net, const struct arp_packet *packe
                                          : NEIGHBOUR_ANSWERS;
     /* A probe (RFC 5227) says nothing of its sender; nor does one that claims to be off the link. */
     enum neighbour_heard heard = NEIGHBOUR_UNASKED;
-    if (packet->sender_addr != 0 && is_station(net, packet->sender_addr))
+    if (is_station(net, packet->sender_addr))
         heard =
             neighbour_hear(net, ip_addr_v4(packet->sender_addr), packet->sender_mac, word, now_ns);
     if (!to_us)

@@ -45,6 +45,13 @@ static inline bool eth_is_group(const uint8_t addr[ETH_ADDR_LEN])
     return (addr[0] & 1) != 0;
 }
 
+/* Whether a station can have it. */
+static inline bool eth_is_station(const uint8_t addr[ETH_ADDR_LEN])
+{
+    static const uint8_t none[ETH_ADDR_LEN];
+    return !eth_is_group(addr) && memcmp(addr, none, ETH_ADDR_LEN) != 0;
+}
+
 static inline bool eth_equal(const uint8_t a[ETH_ADDR_LEN], const uint8_t b[ETH_ADDR_LEN])
 {
     return memcmp(a, b, ETH_ADDR_LEN) == 0;

@@ -113,15 +113,15 @@ static enum net_counter icmp_step(struct net *net, const struct icmp_header *hea
         return NET_ICMP_ECHOES;
     case ICMP_UNREACHABLE:
         if (header->code == ICMP_CODE_TOO_BIG) /* RFC 1191 §4 */
-            return icmp_fate_tell(net, data, ICMP_FATE_TOO_BIG, header->rest & 0xffff, now_ns);
-        return icmp_fate_tell(net, data,
+            return icmp_fate_tell(net, in, data, ICMP_FATE_TOO_BIG, header->rest & 0xffff, now_ns);
+        return icmp_fate_tell(net, in, data,
                               header->code == ICMP_CODE_PROTOCOL || header->code == ICMP_CODE_PORT
                                   ? ICMP_FATE_REFUSED
                                   : ICMP_FATE_UNREACHABLE,
                               0, now_ns);
     case ICMP_TIME_EXCEEDED:
     case ICMP_PROBLEM:
-        return icmp_fate_tell(net, data, ICMP_FATE_UNREACHABLE, 0, now_ns);
+        return icmp_fate_tell(net, in, data, ICMP_FATE_UNREACHABLE, 0, now_ns);
     case ICMP_REDIRECT: /* the gateway is the operator's */
         return NET_ICMP_REDIRECT;
     default:

@@ -78,10 +78,10 @@ void icmp6_rx(struct net *net, struct rte_mbuf *frame, const struct ip_in *in, u
 void icmp_echo(struct net *net, const struct icmp_header *echo, uint8_t type, struct span data,
                const struct ip_in *in, uint64_t now_ns);
 
-/* Tells TCP or UDP of an error message whose data is `data`; returns what the message is counted
- * as. `mtu` only with ICMP_FATE_TOO_BIG, 0 when the router did not say. */
-uint32_t icmp_fate_tell(struct net *net, struct span data, enum icmp_fate fate, uint32_t mtu,
-                        uint64_t now_ns);
+/* Tells TCP or UDP of an error message in the packet `in`, whose data is `data`; returns what the
+ * message is counted as. `mtu` only with ICMP_FATE_TOO_BIG, 0 when the router did not say. */
+uint32_t icmp_fate_tell(struct net *net, const struct ip_in *in, struct span data,
+                        enum icmp_fate fate, uint32_t mtu, uint64_t now_ns);
 
 /* The sender of a packet is told that nobody takes its port or protocol. */
 void icmp_refuse(struct net *net, const struct ip_in *in, bool port, uint64_t now_ns);

@@ -6,7 +6,7 @@
 #include "io/net/net_state.h"
 
 static enum net_counter error_step(struct net *net, const struct icmp_header *header,
-                                   struct span data, uint64_t now_ns)
+                                   struct span data, const struct ip_in *in, uint64_t now_ns)
 {
     enum icmp_fate fate = ICMP_FATE_UNREACHABLE;
     if (header->type == ICMP6_TOO_BIG)
@@ -15,7 +15,7 @@ static enum net_counter error_step(struct net *net, const struct icmp_header *he
              (header->type == ICMP6_PROBLEM && header->code == IP6_PROBLEM_NEXT))
         fate = ICMP_FATE_REFUSED;
     uint32_t mtu = fate == ICMP_FATE_TOO_BIG ? header->rest : 0;
-    return icmp_fate_tell(net, data, fate, mtu, now_ns);
+    return icmp_fate_tell(net, in, data, fate, mtu, now_ns);
 }
 
 static enum net_counter icmp6_step(struct net *net, const struct icmp_header *header,
@@ -24,7 +24,7 @@ static enum net_counter icmp6_step(struct net *net, const struct icmp_header *he
     if (ip_is_none(in->src))
         return NET_ICMP_MALFORMED; /* nobody to answer; only ndp.c knows what to do with it */
     if (header->type >= ICMP6_UNREACHABLE && header->type <= ICMP6_PROBLEM)
-        return error_step(net, header, data, now_ns);
+        return error_step(net, header, data, in, now_ns);
     if (header->type != ICMP6_ECHO || header->code != 0)
         return NET_ICMP_TYPE;
     if (!net_budget_take(&net->echo_budget, ICMP_ECHOES_PER_S, now_ns))

@@ -23,15 +23,17 @@ static bool believed(struct net *net, const struct icmp_quote *quote, enum icmp_
     return tcp_unreachable(net, quote, fate == ICMP_FATE_REFUSED);
 }
 
-uint32_t icmp_fate_tell(struct net *net, struct span data, enum icmp_fate fate, uint32_t mtu,
-                        uint64_t now_ns)
+uint32_t icmp_fate_tell(struct net *net, const struct ip_in *in, struct span data,
+                        enum icmp_fate fate, uint32_t mtu, uint64_t now_ns)
 {
     struct icmp_quote quote;
     enum err err = icmp_quote_read(data, &quote);
     if (err != ERR_OK)
         return err == ERR_UNSUPPORTED ? NET_ICMP_UNBELIEVED : NET_ICMP_MALFORMED;
     bool ours = !ip_is_none(quote.src) && ip_equal(quote.src, ip_source(net, quote.dst));
-    if (!ours || !believed(net, &quote, fate, mtu, now_ns))
+    bool foreign =
+        ip_is_v4(quote.src) != ip_is_v4(in->src); /* no router tells so of the other family */
+    if (!ours || foreign || !believed(net, &quote, fate, mtu, now_ns))
         return NET_ICMP_UNBELIEVED;
     return fate == ICMP_FATE_TOO_BIG ? NET_ICMP_TOO_BIG : NET_ICMP_UNREACHABLE;
 }

@@ -128,7 +128,11 @@ static enum net_counter ext_counter(enum ip6_ext_verdict verdict)
 static void problem_tell(struct net *net, const struct ip_in *in, const struct ip6_ext *ext,
                          uint64_t now_ns)
 {
-    if (ext->problem != IP6_PROBLEM_NONE)
+    struct reader r = reader_over(in->packet);
+    reader_bytes(&r, IP6_NEXT_AT);
+    uint8_t next = reader_u8(&r);
+    if (ext->problem != IP6_PROBLEM_NONE &&
+        !ip6_ext_before_error(span_after(in->packet, IP6_HEADER_LEN), next))
         icmp_problem(net, in, ext->problem, ext->pointer, ext->problem_to_group, now_ns);
 }
 

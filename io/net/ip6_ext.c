@@ -1,7 +1,9 @@
 /* The walk over extension headers. */
 #include "io/net/ip6_ext.h"
 
+#include "io/net/icmp.h"
 #include "io/net/ip6.h"
+#include "io/net/ndp.h"
 
 #define OPTION_PAD1 0
 #define OPTION_PADN 1
@@ -124,4 +126,18 @@ enum ip6_ext_verdict ip6_ext_read(struct span in, uint8_t next, struct ip6_ext *
             return verdict;
     }
     return IP6_EXT_SOUND;
+}
+
+bool ip6_ext_before_error(struct span in, uint8_t next)
+{
+    struct reader r = reader_over(in);
+    for (uint32_t count = 0; is_extension(next) && count < IP6_EXT_MAX; count++) {
+        uint8_t kind = next;
+        next = reader_u8(&r);
+        size_t len = ((size_t)reader_u8(&r) + 1) * 8 - 2;
+        reader_bytes(&r, kind == IP6_EXT_FRAGMENT ? 6 : len);
+    }
+    uint8_t type = reader_u8(&r);
+    return r.err == ERR_OK && next == IP_PROTOCOL_ICMP6 &&
+           (type < ICMP6_ECHO || type == NDP_REDIRECT);
 }

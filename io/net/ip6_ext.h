@@ -44,4 +44,8 @@ struct ip6_ext {
 /* `in` is what follows the IPv6 header, which named `next`. */
 enum ip6_ext_verdict ip6_ext_read(struct span in, uint8_t next, struct ip6_ext *out);
 
+/* Whether the headers, whatever is wrong with them, lead to an ICMPv6 error or redirect: about those no
+ * error is sent (RFC 4443 §2.4 (e)). */
+bool ip6_ext_before_error(struct span in, uint8_t next);
+
 #endif

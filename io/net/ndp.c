@@ -16,7 +16,7 @@ static enum err mac_read(struct span value, struct ndp_message *out)
         return ERR_MALFORMED;
     reader_copy(&r, out->mac, ETH_ADDR_LEN);
     out->has_mac = true;
-    bool one_station = reader_end(&r) == ERR_OK && !eth_is_group(out->mac);
+    bool one_station = reader_end(&r) == ERR_OK && eth_is_station(out->mac);
     return one_station ? ERR_OK : ERR_MALFORMED;
 }
 
@@ -105,10 +105,18 @@ static void answer(struct net *net, const struct ndp_message *asked, struct ip_a
     message_send(net, &message, asked->target, probe ? ip6_all_nodes : asker, asked->mac);
 }
 
+/* Says that somebody else is at our MAC. */
+static bool is_us(const struct net *net, const struct ndp_message *message)
+{
+    return message->has_mac && eth_equal(message->mac, net->port->mac);
+}
+
 static enum net_counter solicitation_step(struct net *net, struct ndp_message *message,
                                           const struct ip_in *in, uint64_t now_ns)
 {
     bool probe = ip_is_none(in->src);
+    if (is_us(net, message))
+        return NET_ND_MALFORMED;
     if (probe && (message->has_mac || !ip_equal(in->dst, ip6_solicited(message->target))))
         return NET_ND_MALFORMED; /* RFC 4861 §7.1.1 */
     if (!ip6_is_ours(net, message->target))
@@ -130,11 +138,13 @@ static enum net_counter advertisement_step(struct net *net, const struct ndp_mes
     if (in->group && solicited)
         return NET_ND_MALFORMED; /* RFC 4861 §7.1.2 */
     if (ip6_is_ours(net, message->target)) {
-        if (!message->has_mac || eth_equal(message->mac, net->port->mac))
+        if (!message->has_mac || is_us(net, message))
             return NET_ND_UNASKED; /* names no rival */
         announce_contradict(net, message->target, message->mac, now_ns);
         return NET_ND_CONFLICT;
     }
+    if (is_us(net, message))
+        return NET_ND_MALFORMED;
     enum neighbour_word word = solicited ? NEIGHBOUR_ANSWERS : NEIGHBOUR_ANNOUNCES;
     const uint8_t *mac = message->has_mac ? message->mac : NULL;
     enum neighbour_heard heard = neighbour_hear(net, message->target, mac, word, now_ns);

@@ -207,8 +207,11 @@ enum neighbour_heard neighbour_hear(struct net *net, struct ip_addr addr, const 
         return NEIGHBOUR_TAKEN;
     }
     if (mac != NULL && !eth_equal(neighbour->mac, mac)) {
-        if (neighbour->state != NEIGHBOUR_PROBED)
+        if (neighbour->state != NEIGHBOUR_PROBED &&
+            now_ns - neighbour->doubted_ns >= NEIGHBOUR_PROBE_NS) {
+            neighbour->doubted_ns = now_ns;
             ask_anew(net, neighbour, NEIGHBOUR_PROBED, now_ns);
+        }
         net_count(net, NET_NEIGHBOUR_CONTRADICTED);
         return NEIGHBOUR_CONTRADICTED;
     }

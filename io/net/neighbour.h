@@ -8,7 +8,8 @@
  * Against spoofing and floods:
  *  - only whom we asked, or who asks for us, gets an entry;
  *  - a known station's address is not changed by anybody's word: who contradicts it makes us ask
- *    the one we know, and only when that one is silent are all asked again;
+ *    the one we know, not oftener than every half second, and only when that one is silent are all
+ *    asked again;
  *  - who asks for us takes no entry that we have used in the last minute, and those that we ask
  *    for because of what came in take at most half of a bucket, so that neither a flood of requests
  *    nor packets from invented stations push the gateway out;
@@ -53,7 +54,8 @@ enum neighbour_state {
 
 struct neighbour {
     struct timer timer;
-    uint64_t used_ns; /* 0: never by us */
+    uint64_t used_ns;    /* 0: never by us */
+    uint64_t doubted_ns; /* when it was last asked because somebody contradicted it */
     struct ip_addr addr;
     uint8_t mac[ETH_ADDR_LEN];
     uint8_t state;

@@ -193,6 +193,8 @@ static enum net_counter eth_refusal(const struct net *net, const struct rte_mbuf
     if (eth_is_group(header->src) || eth_equal(header->src, net->port->mac))
         return NET_ETH_SOURCE;
     bool stripped = (frame->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) != 0; /* by the port */
+    if (stripped && header->len != ETH_HEADER_LEN)
+        return NET_ETH_VLAN; /* a tag within a tag */
     uint16_t vlan = stripped ? frame->vlan_tci & ETH_VLAN_ID : header->vlan;
     return vlan == net->config.vlan ? NET_COUNTER_COUNT : NET_ETH_VLAN;
 }

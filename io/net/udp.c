@@ -3,6 +3,8 @@
 
 #include "io/net/checksum.h"
 #include "io/net/eth.h"
+#include "io/net/ip4.h"
+#include "io/net/ip6.h"
 #include "io/net/net_state.h"
 #include "io/net/siphash.h"
 #include "io/net/source_port.h"
@@ -221,6 +223,17 @@ enum err udp_send(struct udp_port *port, struct udp_endpoint peer, struct span d
     return ERR_OK;
 }
 
+/* RFC 1191 §4, RFC 8201 §4: a router that was not too old to say told of less than we sent, and of no
+ * less than every link has. */
+static bool mtu_plausible(const struct net *net, const struct icmp_quote *quote, uint32_t mtu)
+{
+    bool four = ip_is_v4(quote->dst);
+    if (four && mtu == 0)
+        return true;
+    return mtu >= (four ? IP4_LEN_MIN : IP6_LEN_MIN) && mtu < quote->total_len &&
+           mtu < net->config.mtu;
+}
+
 bool udp_fate(struct net *net, const struct icmp_quote *quote, enum icmp_fate fate, uint32_t mtu)
 {
     struct udp_endpoint peer = { quote->dst, quote->dst_port };
@@ -230,7 +243,7 @@ bool udp_fate(struct net *net, const struct icmp_quote *quote, enum icmp_fate fa
     enum err why = fate == ICMP_FATE_REFUSED   ? ERR_REFUSED
                    : fate == ICMP_FATE_TOO_BIG ? ERR_LENGTH
                                                : ERR_UNREACHABLE;
-    if (fate == ICMP_FATE_TOO_BIG && mtu >= net->config.mtu)
+    if (fate == ICMP_FATE_TOO_BIG && !mtu_plausible(net, quote, mtu))
         return false;
     port->app->failed(port->ctx, port, peer, why, (uint16_t)mtu);
     return true;

@@ -223,6 +223,40 @@ static int open_tagged(void **state)
     return ip_bed_open_with(state, &config);
 }
 
+/* As a port gives it that took a tag off. */
+static void stripped_in(uint16_t tci, const char *hex)
+{
+    struct span octets = guarded_hex(hex);
+    struct rte_mbuf *frame = frame_take(ip_bed->ends[1]->frames);
+    assert_non_null(frame);
+    struct writer w = frame_append(frame, (uint16_t)octets.len);
+    writer_bytes(&w, octets);
+    frame->ol_flags = RTE_MBUF_F_RX_VLAN | RTE_MBUF_F_RX_VLAN_STRIPPED;
+    frame->vlan_tci = tci;
+    port_tx(ip_bed->ends[1], &frame, 1);
+    link_turn();
+}
+
+static void a_tag_within_a_tag_is_another_link(void **state)
+{
+    (void)state;
+    static const char asks[] = "020000000001 020000000002 0806 0001 0800 06 04 0001 020000000002 "
+                               "0a630002 000000000000 0a630001";
+    static const char inside[] = "020000000001 020000000002 8100 0007 0806 0001 0800 06 04 0001 "
+                                 "020000000002 0a630002 000000000000 0a630001";
+    struct eth_header eth;
+    struct span out;
+    stripped_in(0x0065, asks);
+    stripped_in(0x0064, inside);
+    frame_in(guarded_hex("020000000001 020000000002 8100 0064 8100 0064 0806"));
+    nothing_out();
+    assert_int_equal(counted("eth", "vlan"), 2);
+    assert_int_equal(counted("eth", "type"), 1);
+    stripped_in(0xe064, asks);
+    assert_true(frame_out(&eth, &out));
+    assert_int_equal(eth.vlan, 100);
+}
+
 static void a_port_in_a_vlan_lives_in_it(void **state)
 {
     (void)state;
@@ -285,6 +319,8 @@ int main(void)
         ON_LINK(malformed_headers_are_counted_by_reason),
         ON_LINK(groups_and_tags_that_are_not_ours_are_dropped),
         cmocka_unit_test_setup_teardown(a_port_in_a_vlan_lives_in_it, open_tagged, ip_bed_close),
+        cmocka_unit_test_setup_teardown(a_tag_within_a_tag_is_another_link, open_tagged,
+                                        ip_bed_close),
         ON_LINK(impossible_configurations_are_refused),
     };
     eal_for_tests();

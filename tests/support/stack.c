@@ -87,6 +87,7 @@ static bool setting_read(struct stack_settings *settings, const char *arg)
         { "reorder=", &rx->reorder_ppm },     { "tx_reorder=", &tx->reorder_ppm },
         { "keep=", &settings->keep_ms },      { "conns=", &settings->conn_cap },
         { "nap=", &settings->nap_us },        { "queues=", &settings->queues },
+        { "vlan=", &settings->vlan },
     };
     for (size_t i = 0; i < COUNT(numbers); i++) {
         size_t len = strlen(numbers[i].key);
@@ -181,6 +182,7 @@ static bool xsk_open(struct stack_device *device, const char *interface, struct 
     const struct steer_config steer = { .interface = interface,
                                         .addresses = addrs,
                                         .address_count = count,
+                                        .vlan = device->config.vlan,
                                         .queue_count = device->settings.queues };
     const struct port_xsk_config port = { .mtu = 0 };
     device->xsk = xsk_device_open(&steer, fault);
@@ -216,6 +218,7 @@ void stack_device_open(struct stack_device *device, const struct stack_settings 
                                           .gateway6 = settings->gateway6,
                                           .numa_node = SOCKET_ID_ANY,
                                           .announce = true,
+                                          .vlan = (uint16_t)settings->vlan,
                                           .edge_count = settings->queues,
                                           .conn_cap = settings->conn_cap,
                                           .half_open_cap = settings->conn_cap,

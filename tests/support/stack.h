@@ -9,6 +9,7 @@
  *     loss=PPM, duplicate=PPM, reorder=PPM   of what is received; tx_loss=PPM … of what is sent
  *     gateway=ADDR                           one of either family
  *     keep=MS                                keep-alive after so much silence
+ *     vlan=ID                                its frames are tagged
  *     conns=COUNT                            8,192, of each edge
  *     nap=US                                 50; without work, on a port without a descriptor
  *     busy=1                                 polls without naps
@@ -32,6 +33,7 @@ struct stack_settings {
     struct impair_config impair[IMPAIR_WAYS];
     uint32_t queues;
     uint32_t keep_ms;
+    uint32_t vlan;
     uint32_t conn_cap;
     uint32_t nap_us;
     bool busy;

@@ -229,7 +229,8 @@ void ip6_send(struct net *net, struct rte_mbuf *frame, uint8_t protocol, struct 
 void ip6_group_mac(struct ip_addr group, uint8_t mac[ETH_ADDR_LEN])
 {
     mac[0] = mac[1] = 0x33;
-    memcpy(mac + 2, group.octets + IP_ADDR_LEN - 4, 4);
+    for (uint32_t i = 2; i < ETH_ADDR_LEN; i++)
+        mac[i] = group.octets[IP_ADDR_LEN - ETH_ADDR_LEN + i];
 }
 
 void ip6_send_group(struct net *net, struct rte_mbuf *frame, uint8_t next, uint8_t hop_limit,

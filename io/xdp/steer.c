@@ -10,6 +10,7 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <steer_object.h>
 #include <string.h>
@@ -17,12 +18,12 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
-#include <time.h>
 #include <unistd.h>
 #include <xdp/libxdp.h>
 
 #define BPFFS_MAGIC 0xCAFE4A11
 #define SECOND_NS 1000000000u
+#define LOCK_TRIES 10000
 #define SWEEP_MAX 16u /* interfaces looked at, at most; the next engine looks again */
 
 /* What the libraries have to say is ours to tell, in one sentence, where it matters. */
@@ -87,10 +88,9 @@ static void pins_remove(const struct steer *steer)
 /* A look at whether it is taken (steer_view_is_owned) has it for a moment. */
 static bool folder_lock(int folder)
 {
-    static const struct timespec moment = { .tv_nsec = 10000000 };
     int failed = flock(folder, LOCK_EX | LOCK_NB);
-    for (int i = 0; failed != 0 && i < 10; i++) {
-        nanosleep(&moment, NULL);
+    for (int i = 0; failed != 0 && i < LOCK_TRIES; i++) {
+        sched_yield();
         failed = flock(folder, LOCK_EX | LOCK_NB);
     }
     return failed == 0;

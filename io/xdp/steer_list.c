@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define BATCH 64u
+#define ADDR_BITS 128u
 
 /* ::ffff:0:0/96 lies in every IPv6 prefix of zeros: a short one would mean all of IPv4 too. */
 static bool holds_mapped(struct ip_addr addr, uint8_t prefix_len)
@@ -50,13 +51,16 @@ static uint32_t verdict_of(int map, const struct steer_prefix *prefix)
     return bpf_map_lookup_elem(map, prefix, &entry) == 0 ? entry.verdict : 0;
 }
 
-/* Takes out what is longer than `outer` and within it. True when one of them said `verdict`. */
+/* Takes out what is longer than `outer` and within it. True when one of them said `verdict`. The trie
+ * is walked from end to end, but for one address: a list of many is made of these. */
 static bool inner_remove(int map, const struct steer_prefix *outer, enum steer_verdict verdict)
 {
     struct steer_prefix found[BATCH], key, *at;
     struct steer_listed entry;
     bool had = false;
     uint32_t count;
+    if (outer->bits == ADDR_BITS)
+        return false;
     do {
         count = 0;
         at = NULL;

@@ -471,6 +471,30 @@ static void the_drop_list_does_what_was_said_last(void **state)
     steers_hex("kernel's", IP4("45", "0000", PEER4, KERNEL4), XDP_PASS, KERNEL);
 }
 
+/* So many addresses are listed in a moment, and one more finds no room. */
+static void a_full_drop_list_says_so(void **state)
+{
+    (void)state;
+    bool changed;
+    open_with(0, NULL, 0);
+    for (uint32_t i = 0; i < STEER_LISTED_MAX; i++)
+        check_err("one of many",
+                  steer_view_drop(&steer.view, ip_addr_v4(0x14000000u + i), 32, &changed), ERR_OK);
+    check_err("one too many", steer_view_drop(&steer.view, addr_of("10.0.0.254"), 32, &changed),
+              ERR_FULL);
+    check_err("one that is listed", steer_view_drop(&steer.view, addr_of("20.0.0.1"), 32, &changed),
+              ERR_OK);
+    assert_false(changed);
+    lets_in(PEER4);
+    check_err("their prefix", steer_view_allow(&steer.view, addr_of("20.0.0.0"), 16, &changed),
+              ERR_OK);
+    assert_true(changed);
+    assert_int_equal(listed_count(), 0);
+    check_err("room again", steer_view_drop(&steer.view, addr_of("10.0.0.254"), 32, &changed),
+              ERR_OK);
+    drops(PEER4);
+}
+
 /* An IPv6 prefix of zeros would hold the IPv4-mapped addresses, and so drop all of IPv4. */
 static void a_prefix_over_both_families_is_refused(void **state)
 {
@@ -511,6 +535,7 @@ int main(void)
         cmocka_unit_test_teardown(shed_sources_are_told_with_their_figures, close_all),
         cmocka_unit_test_teardown(peers_have_budgets_of_their_own, close_all),
         cmocka_unit_test_teardown(the_drop_list_does_what_was_said_last, close_all),
+        cmocka_unit_test_teardown(a_full_drop_list_says_so, close_all),
         cmocka_unit_test_teardown(a_prefix_over_both_families_is_refused, close_all),
     };
     if (!may_load()) {

@@ -138,10 +138,43 @@ static void check_tx_queues(struct findings *findings, const char *root, const c
                 port->edge_count);
 }
 
-/* DPDK's own driver wants channels that can be combined, and its program serves one queue. */
-static bool is_one_queue(const char *device)
+static bool is_driver(const char *device, const char *driver)
 {
-    return strncmp(device, "net_af_xdp", 10) == 0 || strncmp(device, "net_tap", 7) == 0;
+    return strncmp(device, driver, strlen(driver)) == 0;
+}
+
+/* Queues of a driver whatever the interface has. DPDK's own for AF_XDP wants channels that can be
+ * combined, and its program serves one queue. */
+static uint32_t queues_of_driver(const char *device)
+{
+    const char *pairs = strstr(device, "qpairs=");
+    if (is_driver(device, "net_af_xdp") || is_driver(device, "net_tap"))
+        return 1;
+    if (is_driver(device, "net_af_packet"))
+        return pairs != NULL ? (uint32_t)strtoul(pairs + 7, NULL, 10) : 1;
+    return UINT32_MAX;
+}
+
+static void check_driver(struct findings *findings, const char *subject,
+                         const struct config_port *port)
+{
+    uint32_t queues = queues_of_driver(port->device);
+    if (port->edge_count > queues) {
+        finding_add(findings, FINDING_ERROR, subject, "the engine would not start",
+                    "%u edges poll it, and its driver has %u queue%s", port->edge_count, queues,
+                    queues == 1 ? "" : "s");
+        if (is_driver(port->device, "net_af_packet"))
+            finding_fix(findings, "add qpairs=%u to its device, or fewer in ports[].edges",
+                        port->edge_count);
+        else
+            finding_fix(findings, "set device: xsk,iface=NAME, or one edge in ports[].edges");
+    }
+    if (port->edge_count > 1 && is_driver(port->device, "net_memif")) {
+        finding_add(findings, FINDING_WARNING, subject,
+                    "with fewer or more, memif does not connect all queues, and says nothing",
+                    "%u edges poll it: its other end must have as many queues", port->edge_count);
+        finding_fix(findings, "look at the other end's configuration");
+    }
 }
 
 void check_queues(struct findings *findings, const struct config *config, const char *root)
@@ -150,14 +183,11 @@ void check_queues(struct findings *findings, const struct config *config, const 
     for (uint32_t p = 0; p < config->port_count; p++) {
         const struct config_port *port = &config->ports[p];
         snprintf(subject, sizeof subject, "queues of port %s", port->name);
-        if (port->edge_count > 1 && is_one_queue(port->device)) {
-            finding_add(findings, FINDING_ERROR, subject, "the engine would not start",
-                        "%u edges poll it, and its driver has one queue", port->edge_count);
-            finding_fix(findings, "set device: xsk,iface=NAME, or one edge in ports[].edges");
-        }
+        check_driver(findings, subject, port);
         if (!sysfs_interface(port->device, interface))
             continue;
-        check_tx_queues(findings, root, subject, port, interface);
+        if (!is_driver(port->device, "net_af_packet")) /* its queues are its own */
+            check_tx_queues(findings, root, subject, port, interface);
         check_offloads(findings, subject, port, interface);
         if (is_xdp(port->device))
             check_veth(findings, root, subject, interface);

@@ -246,7 +246,13 @@ class Check(Place):
         self.assertEqual(self.found("port p0", "1 rx queues, 2 edges", "ethtool -L lo combined 2"), "error")
         self.assertEqual(self.found("queues of port p0", "1 tx queues, 2 edges"), "error")
         self.configure(device="net_af_xdp0,iface=lo", edges="[0, 1]", more=two)
-        self.assertEqual(self.found("queues of port p0", "its driver has one queue", "xsk,iface="), "error")
+        self.assertEqual(self.found("queues of port p0", "its driver has 1 queue", "xsk,iface="), "error")
+        self.configure(device="net_af_packet0,iface=lo", edges="[0, 1]", more=two)
+        self.assertEqual(self.found("queues of port p0", "its driver has 1 queue", "add qpairs=2"), "error")
+        self.configure(device="net_af_packet0,iface=lo,qpairs=2", edges="[0, 1]", more=two)
+        self.assertNotIn("error", [f["level"] for f in self.check() if f["subject"] == "queues of port p0"])
+        self.configure(device="net_memif0,socket=/s", edges="[0, 1]", more=two)
+        self.assertEqual(self.found("queues of port p0", "its other end must have as many"), "warning")
 
     def veth(self, *more):
         """From now on the check runs in a network namespace with a veth pair, near and far."""

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Our TCP against itself, two processes joined by memif, clean and with loss both ways: tcp_over_memif.sh TCP_ECHO
+# Our TCP against itself, two processes joined by memif, clean, with loss both ways, over two queues: tcp_over_memif.sh TCP_ECHO
 # Needs no privilege.
 set -eu
 echo_program=$1
@@ -14,21 +14,25 @@ trap 'exit 1' INT TERM
 XDG_RUNTIME_DIR=$dir
 export XDG_RUNTIME_DIR
 
-for loss in 0 10000; do
-    echo "== loss $loss ppm each way"
-    memif=net_memif0,socket=$dir/memif$loss,socket-abstract=no
-    "$echo_program" "$memif,role=server" 10.99.0.1/24 loss=$loss serve 7 \
-        >"$dir/ready$loss" 2>"$dir/server" &
+# over LOSS QUEUES CONNECTIONS
+over() {
+    echo "== loss $1 ppm each way, queues: $2"
+    memif=net_memif0,socket=$dir/memif$1.$2,socket-abstract=no
+    "$echo_program" "$memif,role=server" 10.99.0.1/24 "loss=$1" "queues=$2" serve 7 >"$dir/out$1.$2" 2>"$dir/server" &
     server=$!
     for _ in $(seq 100); do
-        grep -q ready "$dir/ready$loss" && break
+        grep -q ready "$dir/out$1.$2" && break
         kill -0 "$server" 2>/dev/null || { cat "$dir/server"; exit 1; }
         sleep 0.1
     done
-    timeout 100 "$echo_program" "$memif,role=client,mac=02:00:00:00:00:99" 10.99.0.2/24 loss=$loss \
-        bulk 10.99.0.1 7 20000000
+    timeout 100 "$echo_program" "$memif,role=client,mac=02:00:00:00:00:99" 10.99.0.2/24 "loss=$1" "queues=$2" \
+        bulk 10.99.0.1 7 $((20000000 / $3)) "$3"
     kill "$server"
     wait "$server" || { cat "$dir/server"; exit 1; }
     server=
-done
+}
+over 0 1 1
+over 10000 1 1
+over 0 2 10
+[ "$(grep -c 'tcp.accepts 5$' "$dir/server")" = 2 ] || { cat "$dir/server"; exit 1; } # each edge has its half
 echo "tcp_over_memif: all held"

@@ -195,7 +195,7 @@ static bool queues_open(struct stack_device *device, struct fault *fault)
     uint32_t count = device->settings.queues;
     char interface[IF_NAMESIZE];
     for (uint32_t q = 0; q < count; q++) {
-        char name[16];
+        char name[24];
         snprintf(name, sizeof name, "frames%u", q);
         device->frames[q] = frame_pool_create(name, FRAMES, SOCKET_ID_ANY, fault);
         if (device->frames[q] == NULL)

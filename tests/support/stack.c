@@ -288,11 +288,12 @@ struct edge_thread {
     const struct stack_work *work;
     void *edge;
     atomic_uint *left; /* edges that are not done */
+    atomic_bool ended;
 };
 
 static int edge_run(void *arg)
 {
-    const struct edge_thread *thread = arg;
+    struct edge_thread *thread = arg;
     bool done = false;
     while (atomic_load_explicit(thread->left, memory_order_acquire) > 0) {
         if (!done && thread->work->is_done(thread->edge)) {
@@ -301,6 +302,7 @@ static int edge_run(void *arg)
         }
         thread->work->turn(thread->edge);
     }
+    atomic_store_explicit(&thread->ended, true, memory_order_release);
     return 0;
 }
 
@@ -310,13 +312,15 @@ void stack_run(const struct stack_device *device, const struct stack_work *work,
     struct edge_thread threads[STACK_EDGES_MAX];
     atomic_uint left = count;
     for (uint32_t i = count; i-- > 0;) {
-        threads[i] = (struct edge_thread){ work, edges[i], &left };
+        threads[i] = (struct edge_thread){ .work = work, .edge = edges[i], .left = &left };
         if (i == 0)
             edge_run(&threads[i]);
         else if (rte_eal_remote_launch(edge_run, &threads[i], i) != 0)
             stack_fail("no thread for an edge");
     }
     rte_eal_mp_wait_lcore();
+    for (uint32_t i = 0; i < count; i++) /* EAL's own waiting is hidden from the thread sanitizer */
+        (void)atomic_load_explicit(&threads[i].ended, memory_order_acquire);
     for (uint32_t i = 0; i < 2 * count; i++)
         work->turn(edges[i % count]);
 }

@@ -81,12 +81,13 @@ uint64_t idle_turned(struct idle *idle, bool busy, uint64_t now_ns, uint64_t nex
         return 0;
     }
     bool is_due = next_ns <= now_ns;
-    uint32_t before = idle->is_blind ? idle->config.empty_turns : idle->config.is_rung;
+    uint32_t before = idle->is_blind ? idle->config.empty_turns : 0;
     if (is_due) /* and still not done after that: it waits for something else */
         before += DUE_TURNS;
-    if (++idle->empty <= before) {
-        if (idle->empty == before && idle->config.is_rung)
-            sleepy(idle, true);
+    if (++idle->empty <= before)
+        return 0;
+    if (idle->config.is_rung && !atomic_load_explicit(&idle->is_asleep, memory_order_relaxed)) {
+        sleepy(idle, true);
         return 0;
     }
     uint64_t most_ns = idle->is_blind || is_due ? nap(idle) : WAIT_NS_MAX;

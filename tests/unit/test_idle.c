@@ -165,6 +165,30 @@ static void others_ring_only_who_may_be_asleep(void **state)
     close(port.fd);
 }
 
+/* A wait that ended without work is no different from the first. */
+static void every_wait_hears_the_bell(void **state)
+{
+    (void)state;
+    struct fd_port port = port_with_fd();
+    struct fd_port blind = { .port.ops = &without_fd };
+    struct fd_port *ports[] = { &port, &blind };
+    for (size_t i = 0; i < COUNT(ports); i++) {
+        struct idle idle;
+        open_over(&idle, ports[i], true);
+        for (int wait = 0; wait < 4; wait++) {
+            while (idle_turned(&idle, false, 1000, NEVER) == 0)
+                ;
+            assert_true(atomic_load(&idle.is_asleep));
+            idle_ring(&idle);
+            assert_true(is_readable(idle.fds[1].fd));
+            idle_wait(&idle, 1000, FAR);
+            assert_false(atomic_load(&idle.is_asleep));
+        }
+        idle_close(&idle);
+    }
+    close(port.fd);
+}
+
 static void work_found_by_the_last_look_means_awake(void **state)
 {
     (void)state;
@@ -206,6 +230,7 @@ int main(void)
         cmocka_unit_test(the_deadline_ends_the_wait),
         cmocka_unit_test(the_timer_stays_while_it_is_early_enough),
         cmocka_unit_test(others_ring_only_who_may_be_asleep),
+        cmocka_unit_test(every_wait_hears_the_bell),
         cmocka_unit_test(work_found_by_the_last_look_means_awake),
         cmocka_unit_test(a_broken_descriptor_is_left_out),
     };

@@ -80,7 +80,10 @@ row() {
     }'
 }
 
+# What a client leaves behind, a thousand FINs at once, overflows veth's ring of 256; SYNs behind them, or from a port
+# whose FIN was lost, cost a second each.
 load() { # WHAT MODE CONNS RATE
+    sleep 0.5
     (in_theirs taskset -c 1 $priority "$build/bench/tcp/socket-load" "$2" "$our4" 7 "$3" "$seconds" "$4" \
         0 "$their_napi" "$server" $our_napi) | row "$1"
 }

@@ -66,7 +66,7 @@ static void slot_empty(struct wheel *wheel, unsigned level, unsigned slot)
 static void slot_left(struct wheel *wheel, struct timer *const *link)
 {
     uintptr_t offset = (uintptr_t)link - (uintptr_t)wheel->slot;
-    unsigned index = (unsigned)(offset / sizeof *link);
+    unsigned index = (unsigned)(offset / sizeof(struct timer *));
     if (offset < sizeof wheel->slot)
         slot_empty(wheel, index / WHEEL_SLOTS, index & SLOT_MASK);
 }

@@ -99,6 +99,7 @@ bool fan_open(struct port *wire, struct rte_mempool *const *frames, uint32_t cou
         queues[q] = &made[q]->port;
     }
     for (uint32_t q = 0; q < count; q++)
-        memcpy(made[q]->others, made, count * sizeof made[0]);
+        for (uint32_t other = 0; other < count; other++)
+            made[q]->others[other] = made[other];
     return true;
 }

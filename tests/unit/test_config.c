@@ -527,7 +527,7 @@ static void what_is_too_deep_or_too_long_is_refused_unread(void **state)
     assert_int_equal(load(text, &config, &fault), ERR_RANGE);
     assert_non_null(strstr(fault.text, ":1: is nested too deeply; accepted: at most 32 levels"));
     memset(text, '\n', sizeof text - 1);
-    memcpy(text + sizeof text - 1 - strlen(SOUND), SOUND, strlen(SOUND));
+    memcpy(text + sizeof text - 1 - strlen(SOUND), SOUND, strlen(SOUND) + 1);
     fault.text[0] = '\0';
     assert_int_equal(load(text, &config, &fault), ERR_RANGE);
     assert_non_null(strstr(fault.text, "is too long; accepted: at most 1048576 octets"));

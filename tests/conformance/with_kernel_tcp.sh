@@ -54,18 +54,18 @@ server_ends() {
     cat "$dir/server.err"
 }
 
-# clean OUR_ADDR THEIR_ADDR SHARE: one SHARE-th of the bulk
+# clean OUR_ADDR THEIR_ADDR
 clean() {
     echo "== $1: kernel client, our server"
     start server our_tcp keep=1000 serve 7
-    their_client client "$1" 7 $((bulk / $3)) "$short" "$many"
+    their_client client "$1" 7 "$bulk" "$short" "$many"
     server_ends
     counted server tcp.keep_alives
     handed_over server
 
     echo "== $2: our client, kernel server"
     start kernel in_theirs "$socket_echo" "$2" 7
-    our_client bulk "$2" 7 $((bulk / $3))
+    our_client bulk "$2" 7 "$bulk"
     our_client bulk "$2" 7 2000 $((short + many)) "$many"
     # The kernel was not known yet when they all began: no SYN may have been lost for that.
     [ "$(sum client neighbour.queue_full)" = 0 ] || { cat "$dir/client.err"; fail "SYNs were dropped before the first answer"; }
@@ -126,8 +126,8 @@ moved() {
 start server our_tcp serve 7
 their_client ping "$our4"
 stop "$started" server
-clean "$our4" "$their4" 1
-clean "$our6" "$their6" 2
+clean "$our4" "$their4"
+clean "$our6" "$their6"
 for family in 4 6; do
     [ "$queues" -gt 1 ] && [ "${STARLING_FULL:-}" != 1 ] || eval "lossy \$our$family \$their$family 10000 $lossy1"
     eval "lossy \$our$family \$their$family 50000 $lossy5"

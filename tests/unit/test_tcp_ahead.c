@@ -87,9 +87,9 @@ static void what_is_not_is_left_to_the_layers(void **state)
             look_changed(segment(peer4, crowd.ours.addr), changes4[i].at, changes4[i].value).known);
     peer6.octets[15] = 9;
     assert_false(look_changed(segment(peer6, crowd.ours6.addr), 20, 0).known); /* hop by hop */
-    for (uint16_t len = 0; len < ETH_HEADER_LEN + IP4_HEADER_LEN + 4; len++) {
+    for (uint32_t len = 0; len < ETH_HEADER_LEN + IP4_HEADER_LEN + 4; len++) {
         struct rte_mbuf *frame = segment(peer4, crowd.ours.addr);
-        frame_trim(frame, len);
+        frame_trim(frame, (uint16_t)len);
         assert_false(tcp_ahead_look(crowd.net, frame).known);
         frame_give(frame);
     }

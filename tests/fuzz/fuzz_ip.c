@@ -3,6 +3,7 @@
  * in (pair, hop limit, to a group), 3 a datagram, likewise (pair, local port), 4 a datagram of ours (peer), 5 time
  * goes on, 6 a message as 2 behind a router alert. What comes out is sound, and what was taken comes back. */
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/fuzzed_port.h"
 
 #include "io/net/arp.h"
 #include "io/net/checksum.h"
@@ -15,10 +16,6 @@
 #include "io/net/udp.h"
 #include "tests/support/alloc_trap.h"
 
-#include <rte_eal.h>
-#include <rte_mempool.h>
-
-#define FRAMES 1023
 #define STEPS_MAX 64
 #define BOUND 53
 
@@ -34,23 +31,7 @@ static const struct {
     { "fe80::2", "ff02::1" },           { "fe80::2", "ff02::1:ff00:1" },
 };
 
-static struct rte_mempool *frames;
 static struct ip_addr addrs[COUNT(pairs)][2];
-
-struct fuzz_port {
-    struct port port;
-    struct rte_mbuf *in;
-};
-
-static uint32_t port_take(struct port *port, struct rte_mbuf **out, uint32_t cap)
-{
-    struct fuzz_port *fuzz = CONTAINER_OF(port, struct fuzz_port, port);
-    if (fuzz->in == NULL || cap == 0)
-        return 0;
-    out[0] = fuzz->in;
-    fuzz->in = NULL;
-    return 1;
-}
 
 static void look4(struct span packet)
 {
@@ -95,27 +76,20 @@ static void look6(struct span packet)
             (payload.bytes[0] == NDP_SOLICITATION || payload.bytes[0] == NDP_ADVERTISEMENT)));
 }
 
-static uint32_t port_give(struct port *port, struct rte_mbuf **out, uint32_t count)
+static void look(struct fuzzed_port *fuzz, struct span frame)
 {
-    for (uint32_t i = 0; i < count; i++) {
-        struct eth_header eth;
-        struct arp_packet arp;
-        ASSERT(eth_header_read(frame_bytes(out[i]), &eth) == ERR_OK);
-        ASSERT(eth_equal(eth.src, port->mac));
-        struct span payload = span_after(frame_bytes(out[i]), ETH_HEADER_LEN);
-        ASSERT(payload.len <= port->mtu);
-        if (eth.type == ETH_TYPE_IP4)
-            look4(payload);
-        else if (eth.type == ETH_TYPE_IP6)
-            look6(payload);
-        else
-            ASSERT(eth.type == ETH_TYPE_ARP && arp_packet_read(payload, &arp) == ERR_OK);
-        frame_give(out[i]);
-    }
-    return count;
+    struct eth_header eth;
+    struct arp_packet arp;
+    ASSERT(eth_header_read(frame, &eth) == ERR_OK && eth_equal(eth.src, fuzz->port.mac));
+    struct span payload = span_after(frame, ETH_HEADER_LEN);
+    ASSERT(payload.len <= fuzz->port.mtu);
+    if (eth.type == ETH_TYPE_IP4)
+        look4(payload);
+    else if (eth.type == ETH_TYPE_IP6)
+        look6(payload);
+    else
+        ASSERT(eth.type == ETH_TYPE_ARP && arp_packet_read(payload, &arp) == ERR_OK);
 }
-
-static const struct port_ops ops = { .rx = port_take, .tx = port_give };
 
 /* Answers, as a resolver would. */
 static void on_received(void *ctx, struct udp_port *port, struct udp_endpoint peer, struct span in,
@@ -138,21 +112,8 @@ static void on_failed(void *ctx, struct udp_port *port, struct udp_endpoint peer
 
 static const struct udp_app app = { on_received, on_failed };
 
-static void start_once(void)
+static void addrs_read(void)
 {
-    if (frames != NULL)
-        return;
-    static char args[][20] = {
-        "fuzz",           "--no-huge",         "-m",          "128", "--no-shconf", "--no-pci",
-        "--no-telemetry", "--log-level=error", "--lcores=0@0"
-    };
-    char *argv[COUNT(args) + 1] = { NULL };
-    for (size_t i = 0; i < COUNT(args); i++)
-        argv[i] = args[i];
-    ASSERT(rte_eal_init((int)COUNT(args), argv) >= 0);
-    struct fault fault = { "" };
-    frames = frame_pool_create("fuzz", FRAMES, SOCKET_ID_ANY, &fault);
-    ASSERT(frames != NULL);
     for (size_t i = 0; i < COUNT(pairs); i++)
         ASSERT(ip_read(pairs[i].theirs, &addrs[i][0]) && ip_read(pairs[i].ours, &addrs[i][1]));
 }
@@ -236,14 +197,11 @@ static struct rte_mbuf *frame_make(struct reader *in, enum kind kind)
     } else {
         datagram_write(in, pair, &w);
     }
-    struct rte_mbuf *frame = frame_take(frames);
-    ASSERT(frame != NULL && w.err == ERR_OK);
-    struct writer octets = frame_append(frame, (uint16_t)writer_len(&w));
-    writer_bytes(&octets, written(&w));
-    return frame;
+    ASSERT(w.err == ERR_OK);
+    return fuzz_frame(written(&w));
 }
 
-static void step(struct reader *r, struct fuzz_port *fuzz, struct net *net, struct udp_port *port,
+static void step(struct reader *r, struct fuzzed_port *fuzz, struct net *net, struct udp_port *port,
                  uint64_t *now_ns)
 {
     enum kind kind = reader_u8(r) % KIND_COUNT;
@@ -252,25 +210,22 @@ static void step(struct reader *r, struct fuzz_port *fuzz, struct net *net, stru
         *now_ns += reader_u24(&in) * 1000000ull;
     else if (kind != SEND)
         fuzz->in = frame_make(&in, kind);
-    alloc_trap_arm();
     if (kind == SEND) {
         struct udp_endpoint peer = { addrs[reader_u8(&in) % COUNT(pairs)][0], 5353 };
+        alloc_trap_arm();
         enum err err = udp_send(port, peer, reader_rest(&in), *now_ns);
+        alloc_trap_disarm();
         ASSERT(err == ERR_OK || err == ERR_UNREACHABLE || err == ERR_FULL);
     }
-    net_rx(net, *now_ns);
-    net_timers(net, *now_ns);
-    net_flush(net, *now_ns);
-    alloc_trap_disarm();
-    ASSERT(fuzz->in == NULL);
+    fuzz_turn(fuzz, net, *now_ns);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    start_once();
     struct fault fault = { "" };
-    struct fuzz_port fuzz = { .port = {
-                                  .ops = &ops, .frames = frames, .mtu = 1500, .mac = { 2 } } };
+    struct fuzzed_port fuzz;
+    fuzzed_port_open(&fuzz, look);
+    addrs_read();
     const struct net_config config = { .addr4 = addrs[0][1],
                                        .prefix4 = 24,
                                        .gateway4 = addrs[1][0],
@@ -292,6 +247,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (int i = 0; i < STEPS_MAX && reader_more(&r); i++)
         step(&r, &fuzz, net, port, &now_ns);
     net_destroy(net);
-    ASSERT(rte_mempool_avail_count(frames) == FRAMES);
+    fuzzed_port_close(&fuzz);
     return 0;
 }

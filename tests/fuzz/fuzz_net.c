@@ -2,6 +2,7 @@
  * IPv4 payload of any protocol (first octet), 2 a TCP segment whose numbers count from the connection's, with right
  * checksums so that it gets far, 3 time goes on. What was taken comes back, whatever came. */
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/fuzzed_port.h"
 
 #include "io/net/checksum.h"
 #include "io/net/eth.h"
@@ -9,12 +10,7 @@
 #include "io/net/net_state.h"
 #include "io/tcp/tcp.h"
 #include "io/tcp/tcp_wire.h"
-#include "tests/support/alloc_trap.h"
 
-#include <rte_eal.h>
-#include <rte_mempool.h>
-
-#define FRAMES 1023
 #define CHUNKS 8
 #define OURS 0x0a630001u
 #define THEIRS 0x0a630002u
@@ -23,29 +19,17 @@
 
 enum kind { RAW, PAYLOAD, SEGMENT, TIME, KIND_COUNT };
 
-static struct rte_mempool *frames;
 static struct chunk_pool *chunks;
 
-/* A port that holds one frame in and looks at each frame out. */
-struct fuzz_port {
-    struct port port;
-    struct rte_mbuf *in;
+struct bed {
+    struct fuzzed_port wire;
     uint32_t our_seq; /* the last our side sent, to aim at */
     uint32_t our_ack;
 };
 
-static uint32_t port_take(struct port *port, struct rte_mbuf **out, uint32_t cap)
+static void look(struct fuzzed_port *wire, struct span in)
 {
-    struct fuzz_port *fuzz = CONTAINER_OF(port, struct fuzz_port, port);
-    if (fuzz->in == NULL || cap == 0)
-        return 0;
-    out[0] = fuzz->in;
-    fuzz->in = NULL;
-    return 1;
-}
-
-static void look(struct fuzz_port *fuzz, struct span in)
-{
+    struct bed *bed = CONTAINER_OF(wire, struct bed, wire);
     struct eth_header eth;
     struct ip4_header ip;
     struct tcp_header tcp;
@@ -61,22 +45,10 @@ static void look(struct fuzz_port *fuzz, struct span in)
                                    (uint16_t)segment.len);
     ASSERT(checksum_right(checksum_add(sum, segment)));
     ASSERT(tcp_header_read(segment, &tcp) == ERR_OK);
-    fuzz->our_seq = tcp.seq + (uint32_t)(segment.len - tcp.header_len);
-    fuzz->our_seq += (tcp.flags & (TCP_SYN | TCP_FIN)) != 0;
-    fuzz->our_ack = tcp.ack;
+    bed->our_seq = tcp.seq + (uint32_t)(segment.len - tcp.header_len);
+    bed->our_seq += (tcp.flags & (TCP_SYN | TCP_FIN)) != 0;
+    bed->our_ack = tcp.ack;
 }
-
-static uint32_t port_give(struct port *port, struct rte_mbuf **out, uint32_t count)
-{
-    struct fuzz_port *fuzz = CONTAINER_OF(port, struct fuzz_port, port);
-    for (uint32_t i = 0; i < count; i++) {
-        look(fuzz, frame_bytes(out[i]));
-        frame_give(out[i]);
-    }
-    return count;
-}
-
-static const struct port_ops ops = { .rx = port_take, .tx = port_give };
 
 static void on_nothing(void *ctx, struct tcp_conn *conn)
 {
@@ -124,32 +96,13 @@ static void *on_accepted(void *ctx, struct tcp_conn *conn)
     return ctx;
 }
 
-static void start_once(void)
-{
-    if (frames != NULL)
-        return;
-    alloc_trap_system_calls();
-    static char args[][20] = {
-        "fuzz",           "--no-huge",         "-m",          "128", "--no-shconf", "--no-pci",
-        "--no-telemetry", "--log-level=error", "--lcores=0@0"
-    };
-    char *argv[COUNT(args) + 1] = { NULL };
-    for (size_t i = 0; i < COUNT(args); i++)
-        argv[i] = args[i];
-    ASSERT(rte_eal_init((int)COUNT(args), argv) >= 0);
-    struct fault fault = { "" };
-    frames = frame_pool_create("fuzz", FRAMES, SOCKET_ID_ANY, &fault);
-    chunks = chunk_pool_create(CHUNKS, 2048, SOCKET_ID_ANY);
-    ASSERT(frames != NULL && chunks != NULL);
-}
-
 /* flags, seq and ack as signed offsets, window, octets of options and data. */
-static void segment_write(struct reader *in, const struct fuzz_port *fuzz, struct writer *out)
+static void segment_write(struct reader *in, const struct bed *bed, struct writer *out)
 {
     struct tcp_header header = { .src_port = 9, .dst_port = LISTEN_PORT };
     header.flags = reader_u8(in) & 0x3f;
-    header.seq = fuzz->our_ack + (uint32_t)(int16_t)reader_u16(in);
-    header.ack = fuzz->our_seq + (uint32_t)(int16_t)reader_u16(in);
+    header.seq = bed->our_ack + (uint32_t)(int16_t)reader_u16(in);
+    header.ack = bed->our_seq + (uint32_t)(int16_t)reader_u16(in);
     header.window = reader_u16(in);
     uint8_t offset = reader_u8(in);
     tcp_header_write(out, &header);
@@ -161,58 +114,43 @@ static void segment_write(struct reader *in, const struct fuzz_port *fuzz, struc
     writer_patch(out, TCP_CHECKSUM_AT, checksum_of(sum), 2);
 }
 
-static struct rte_mbuf *frame_make(struct reader *in, enum kind kind, const struct fuzz_port *fuzz)
+static struct rte_mbuf *frame_make(struct reader *in, enum kind kind, const struct bed *bed)
 {
     uint8_t buf[1500];
     struct writer payload = writer_over(buf, sizeof buf);
     uint8_t protocol = kind == PAYLOAD ? reader_u8(in) : IP_PROTOCOL_TCP;
     if (kind == SEGMENT)
-        segment_write(in, fuzz, &payload);
+        segment_write(in, bed, &payload);
     else
         writer_bytes(&payload, reader_rest(in));
     if (payload.err != ERR_OK)
         return NULL;
-    struct rte_mbuf *frame = frame_take(frames);
-    ASSERT(frame != NULL);
-    struct writer w = frame_append(frame, (uint16_t)writer_len(&payload));
-    writer_bytes(&w, written(&payload));
-    if (kind == RAW)
-        return frame;
-    struct ip4_header ip = { .total_len = (uint16_t)(writer_len(&payload) + IP4_HEADER_LEN),
-                             .ttl = 64,
-                             .protocol = protocol,
-                             .src = THEIRS,
-                             .dst = OURS };
-    w = frame_prepend(frame, IP4_HEADER_LEN);
-    ip4_header_write(&w, &ip);
-    struct eth_header eth = { .dst = { 2 }, .src = { 2, 1 }, .type = ETH_TYPE_IP4 };
-    w = frame_prepend(frame, ETH_HEADER_LEN);
-    eth_header_write(&w, &eth);
+    struct rte_mbuf *frame = fuzz_frame(written(&payload));
+    if (kind != RAW)
+        fuzz_wrap4(frame, protocol, THEIRS, OURS);
     return frame;
 }
 
-static void step(struct reader *r, struct fuzz_port *fuzz, struct net *net, uint64_t *now_ns)
+static void step(struct reader *r, struct bed *bed, struct net *net, uint64_t *now_ns)
 {
     enum kind kind = reader_u8(r) % KIND_COUNT;
     struct reader in = reader_sub(r, reader_u8(r));
     if (kind == TIME)
         *now_ns += reader_u24(&in) * 1000000ull;
     else
-        fuzz->in = frame_make(&in, kind, fuzz);
-    alloc_trap_arm();
-    net_rx(net, *now_ns);
-    net_timers(net, *now_ns);
-    net_flush(net, *now_ns);
-    alloc_trap_disarm();
-    ASSERT(net_conn_count(net) <= 4 && fuzz->in == NULL);
+        bed->wire.in = frame_make(&in, kind, bed);
+    fuzz_turn(&bed->wire, net, *now_ns);
+    ASSERT(net_conn_count(net) <= 4);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    start_once();
     struct fault fault = { "" };
-    struct fuzz_port fuzz = { .port = {
-                                  .ops = &ops, .frames = frames, .mtu = 1500, .mac = { 2 } } };
+    struct bed bed = { .our_seq = 0 };
+    fuzzed_port_open(&bed.wire, look);
+    if (chunks == NULL)
+        chunks = chunk_pool_create(CHUNKS, 2048, SOCKET_ID_ANY);
+    ASSERT(chunks != NULL);
     const struct net_config config = { .addr4 = ip_addr_v4(OURS),
                                        .prefix4 = 24,
                                        .seed = { 1, 2 },
@@ -223,15 +161,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                        .recv_len_max = 4000,
                                        .send_len_max = 4000 };
     uint64_t now_ns = 1000000000;
-    struct net *net = net_create(&fuzz.port, &config, now_ns, &fault);
+    struct net *net = net_create(&bed.wire.port, &config, now_ns, &fault);
     ASSERT(net != NULL);
     net->tcp.ahead_conns_min = 0;
     ASSERT(tcp_listen(net, LISTEN_PORT, &app, on_accepted, &now_ns) == ERR_OK);
     struct reader r = reader_over(span_of(data, size));
     for (int i = 0; i < STEPS_MAX && reader_more(&r); i++)
-        step(&r, &fuzz, net, &now_ns);
+        step(&r, &bed, net, &now_ns);
     net_destroy(net);
-    ASSERT(rte_mempool_avail_count(frames) == FRAMES);
+    fuzzed_port_close(&bed.wire);
     ASSERT(chunk_pool_free_count(chunks) == CHUNKS);
     return 0;
 }

@@ -2,6 +2,7 @@
  * timestamps and SACK blocks lie about the connection's own, time, and what its application does.
  * After each step what tcp_check() says holds; octets come and go as the streams have them. */
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/fuzzed_port.h"
 
 #include "io/net/arp.h"
 #include "io/net/checksum.h"
@@ -11,12 +12,7 @@
 #include "io/tcp/tcp.h"
 #include "io/tcp/tcp_check.h"
 #include "io/tcp/tcp_wire.h"
-#include "tests/support/alloc_trap.h"
 
-#include <rte_eal.h>
-#include <rte_mempool.h>
-
-#define FRAMES 1023
 #define CHUNKS 16
 #define CHUNK_LEN 2048
 #define LISTEN_PORT 7
@@ -27,12 +23,10 @@
 
 enum step { SEGMENT, TIME, SEND, READ, CLOSE, ABORT, STEP_COUNT };
 
-static struct rte_mempool *frames;
 static struct chunk_pool *chunks;
 
 struct fuzz {
-    struct port port;
-    struct rte_mbuf *in;
+    struct fuzzed_port wire;
     struct net *net;
     struct tcp_conn *conn;
     uint64_t now_ns;
@@ -55,19 +49,10 @@ static uint8_t octet_at(uint32_t at)
     return (uint8_t)(at * 7 + (at >> 8));
 }
 
-static uint32_t port_take(struct port *port, struct rte_mbuf **out, uint32_t cap)
-{
-    struct fuzz *fuzz = CONTAINER_OF(port, struct fuzz, port);
-    if (fuzz->in == NULL || cap == 0)
-        return 0;
-    out[0] = fuzz->in;
-    fuzz->in = NULL;
-    return 1;
-}
-
 /* What comes out is whole, and its octets are the stream's. */
-static void look(struct fuzz *fuzz, struct span in)
+static void look(struct fuzzed_port *wire, struct span in)
 {
+    struct fuzz *fuzz = CONTAINER_OF(wire, struct fuzz, wire);
     struct eth_header eth;
     struct ip4_header ip;
     struct tcp_header tcp;
@@ -93,18 +78,6 @@ static void look(struct fuzz *fuzz, struct span in)
     if (tcp.has_ts)
         fuzz->our_ts = tcp.ts_value;
 }
-
-static uint32_t port_give(struct port *port, struct rte_mbuf **out, uint32_t count)
-{
-    struct fuzz *fuzz = CONTAINER_OF(port, struct fuzz, port);
-    for (uint32_t i = 0; i < count; i++) {
-        look(fuzz, frame_bytes(out[i]));
-        frame_give(out[i]);
-    }
-    return count;
-}
-
-static const struct port_ops ops = { .rx = port_take, .tx = port_give };
 
 static void on_opened(void *ctx, struct tcp_conn *conn)
 {
@@ -149,32 +122,9 @@ static void *on_accepted(void *ctx, struct tcp_conn *conn)
     return first ? ctx : NULL;
 }
 
-static void start_once(void)
-{
-    if (frames != NULL)
-        return;
-    static char args[][20] = {
-        "fuzz",           "--no-huge",         "-m",          "128", "--no-shconf", "--no-pci",
-        "--no-telemetry", "--log-level=error", "--lcores=0@0"
-    };
-    char *argv[COUNT(args) + 1] = { NULL };
-    for (size_t i = 0; i < COUNT(args); i++)
-        argv[i] = args[i];
-    ASSERT(rte_eal_init((int)COUNT(args), argv) >= 0);
-    struct fault fault = { "" };
-    frames = frame_pool_create("fuzz", FRAMES, SOCKET_ID_ANY, &fault);
-    chunks = chunk_pool_create(CHUNKS, CHUNK_LEN, SOCKET_ID_ANY);
-    ASSERT(frames != NULL && chunks != NULL);
-}
-
 static void turn(struct fuzz *fuzz)
 {
-    alloc_trap_arm();
-    net_rx(fuzz->net, fuzz->now_ns);
-    net_timers(fuzz->net, fuzz->now_ns);
-    net_flush(fuzz->net, fuzz->now_ns);
-    alloc_trap_disarm();
-    ASSERT(fuzz->in == NULL);
+    fuzz_turn(&fuzz->wire, fuzz->net, fuzz->now_ns);
     const char *wrong = tcp_check(fuzz->net);
     if (wrong != NULL)
         check_failed(wrong, __FILE__, __LINE__);
@@ -183,27 +133,24 @@ static void turn(struct fuzz *fuzz)
 /* Where the peer is, so that our answers need not wait. */
 static void arp_put(struct fuzz *fuzz)
 {
-    struct rte_mbuf *frame = frame_take(frames);
-    ASSERT(frame != NULL);
     struct arp_packet packet = { .oper = ARP_REQUEST,
                                  .sender_mac = { 2, 1 },
                                  .sender_addr = ip_v4(theirs),
                                  .target_addr = ip_v4(ours) };
     struct eth_header eth = { .src = { 2, 1 }, .type = ETH_TYPE_ARP };
     memcpy(eth.dst, eth_broadcast, ETH_ADDR_LEN);
-    struct writer w = frame_append(frame, ETH_HEADER_LEN + ARP_LEN);
+    uint8_t octets[ETH_HEADER_LEN + ARP_LEN];
+    struct writer w = writer_over(octets, sizeof octets);
     eth_header_write(&w, &eth);
     arp_packet_write(&w, &packet);
     ASSERT(w.err == ERR_OK);
-    fuzz->in = frame;
+    fuzz->wire.in = fuzz_frame(written(&w));
     turn(fuzz);
 }
 
 /* A segment with `len` octets of the peer's stream, put in. */
 static void segment_put(struct fuzz *fuzz, struct tcp_header *header, uint16_t len)
 {
-    struct rte_mbuf *frame = frame_take(frames);
-    ASSERT(frame != NULL);
     header->src_port = PEER_PORT;
     header->dst_port = LISTEN_PORT;
     uint8_t octets[TCP_HEADER_LEN + TCP_OPTIONS_MAX + PAYLOAD_MAX];
@@ -215,19 +162,8 @@ static void segment_put(struct fuzz *fuzz, struct tcp_header *header, uint16_t l
     ASSERT(w.err == ERR_OK);
     uint64_t sum = checksum_pseudo(theirs, ours, IP_PROTOCOL_TCP, (uint16_t)writer_len(&w));
     writer_patch(&w, TCP_CHECKSUM_AT, checksum_of(checksum_add(sum, written(&w))), 2);
-    struct writer out = frame_append(frame, (uint16_t)writer_len(&w));
-    writer_bytes(&out, written(&w));
-    struct ip4_header ip = { .total_len = (uint16_t)(writer_len(&w) + IP4_HEADER_LEN),
-                             .ttl = 64,
-                             .protocol = IP_PROTOCOL_TCP,
-                             .src = ip_v4(theirs),
-                             .dst = ip_v4(ours) };
-    out = frame_prepend(frame, IP4_HEADER_LEN);
-    ip4_header_write(&out, &ip);
-    struct eth_header eth = { .dst = { 2 }, .src = { 2, 1 }, .type = ETH_TYPE_IP4 };
-    out = frame_prepend(frame, ETH_HEADER_LEN);
-    eth_header_write(&out, &eth);
-    fuzz->in = frame;
+    fuzz->wire.in = fuzz_frame(written(&w));
+    fuzz_wrap4(fuzz->wire.in, IP_PROTOCOL_TCP, ip_v4(theirs), ip_v4(ours));
     turn(fuzz);
 }
 
@@ -330,14 +266,14 @@ static void step(struct fuzz *fuzz, struct reader *in)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    start_once();
     struct fault fault = { "" };
     struct reader r = reader_over(span_of(data, size));
     uint8_t how = reader_u8(&r);
-    struct fuzz fuzz = { .port = { .ops = &ops, .frames = frames, .mtu = 1500, .mac = { 2 } },
-                         .now_ns = 1000000000,
-                         .peer_ts = 0xffffff00u,
-                         .take_max = UINT16_MAX };
+    struct fuzz fuzz = { .now_ns = 1000000000, .peer_ts = 0xffffff00u, .take_max = UINT16_MAX };
+    fuzzed_port_open(&fuzz.wire, look);
+    if (chunks == NULL)
+        chunks = chunk_pool_create(CHUNKS, CHUNK_LEN, SOCKET_ID_ANY);
+    ASSERT(chunks != NULL);
     const struct net_config config = { .addr4 = ours,
                                        .prefix4 = 24,
                                        .seed = { 1, 2 },
@@ -352,7 +288,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                        .idle_ms = (how & 64) != 0 ? 60000 : 0,
                                        .recv_len_max = 30000,
                                        .send_len_max = 30000 };
-    fuzz.net = net_create(&fuzz.port, &config, fuzz.now_ns, &fault);
+    fuzz.net = net_create(&fuzz.wire.port, &config, fuzz.now_ns, &fault);
     ASSERT(fuzz.net != NULL);
     fuzz.net->tcp.ahead_conns_min = 0;
     ASSERT(tcp_listen(fuzz.net, LISTEN_PORT, &app, on_accepted, &fuzz) == ERR_OK);
@@ -362,7 +298,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (int i = 0; i < STEPS_MAX && reader_more(&r); i++)
         step(&fuzz, &r);
     net_destroy(fuzz.net);
-    ASSERT(rte_mempool_avail_count(frames) == FRAMES);
+    fuzzed_port_close(&fuzz.wire);
     ASSERT(chunk_pool_free_count(chunks) == CHUNKS);
     return 0;
 }

@@ -62,7 +62,9 @@ stop_in_order
 is_equal "mode of the capture" "$(stat -c %a "$seen")" 600
 command -v tshark >/dev/null || skip "tshark is not installed: the capture was not read"
 reordercap "$seen" "$seen.sorted" >/dev/null && mv "$seen.sorted" "$seen" # each queue's are in order, not all
-binds=$(tshark -r "$seen" -Y 'smpp.command_id == 0x00000009' -T fields -e tcp.stream 2>/dev/null | sort -u | wc -l)
+# Stamps are those of an edge's turn, so an ACK by one queue may stand before what it acknowledges by the other: without
+# analysis, which takes that for a retransmission and reads no SMPP in it.
+binds=$(tshark -o tcp.analyze_sequence_numbers:FALSE -r "$seen" -Y 'smpp.command_id == 0x00000009' -T fields -e tcp.stream 2>/dev/null | sort -u | wc -l)
 is_equal "binds captured, of the first account only" "$binds" 2
 tshark -r "$seen" -Y ipv6 2>/dev/null | grep -q . && fail "another peer is in the capture"
 [ "$(tshark -r "$seen" -Y 'smpp.command_id == 0x00000004' 2>/dev/null | wc -l)" -gt 0 ] || fail "no submit_sm captured"

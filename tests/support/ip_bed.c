@@ -69,18 +69,23 @@ int ip_bed_open_with(void **state, const struct net_config *given)
     return 0;
 }
 
+struct net_config ip_bed_config(void)
+{
+    return (struct net_config){ .addr4 = addr_of(OURS),
+                                .prefix4 = 24,
+                                .gateway4 = addr_of(GATEWAY),
+                                .addr6 = addr_of(OURS6),
+                                .prefix6 = 64,
+                                .gateway6 = addr_of(GATEWAY6),
+                                .seed = { 1, 2 },
+                                .numa_node = SOCKET_ID_ANY,
+                                .conn_cap = 4,
+                                .neighbour_cap = 8 };
+}
+
 int ip_bed_open(void **state)
 {
-    const struct net_config config = { .addr4 = addr_of(OURS),
-                                       .prefix4 = 24,
-                                       .gateway4 = addr_of(GATEWAY),
-                                       .addr6 = addr_of(OURS6),
-                                       .prefix6 = 64,
-                                       .gateway6 = addr_of(GATEWAY6),
-                                       .seed = { 1, 2 },
-                                       .numa_node = SOCKET_ID_ANY,
-                                       .conn_cap = 4,
-                                       .neighbour_cap = 8 };
+    const struct net_config config = ip_bed_config();
     return ip_bed_open_with(state, &config);
 }
 

@@ -40,6 +40,8 @@ struct ip_bed {
 extern struct ip_bed *ip_bed;
 extern const uint8_t mac_ours[ETH_ADDR_LEN], mac_theirs[ETH_ADDR_LEN], mac_other[ETH_ADDR_LEN];
 
+/* What ip_bed_open opens with; for tests that change some of it. */
+struct net_config ip_bed_config(void);
 int ip_bed_open(void **state);
 int ip_bed_open_with(void **state, const struct net_config *given);
 int ip_bed_close(void **state); /* all frames are back */

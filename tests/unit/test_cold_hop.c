@@ -45,16 +45,10 @@ static const struct hop {
 
 static int open_wide(void **state)
 {
-    const struct net_config config = { .addr4 = addr_of(OURS),
-                                       .prefix4 = 16,
-                                       .gateway4 = addr_of(GATEWAY),
-                                       .addr6 = addr_of(OURS6),
-                                       .prefix6 = 64,
-                                       .gateway6 = addr_of(GATEWAY6),
-                                       .seed = { 1, 2 },
-                                       .numa_node = SOCKET_ID_ANY,
-                                       .conn_cap = 4 * CONNS,
-                                       .neighbour_cap = 64 };
+    struct net_config config = ip_bed_config();
+    config.prefix4 = 16;
+    config.conn_cap = 4 * CONNS;
+    config.neighbour_cap = 64;
     closed = 0;
     return ip_bed_open_with(state, &config);
 }
